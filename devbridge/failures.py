@@ -3,6 +3,7 @@ belong to it."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ _FILE: Final = re.compile(
 )
 """Where a frame names its file: ``File "a.py", line 1``, ``at f (a.ts:1:2)``, ``at a.ts:1:2``,
 ``a.ts:1:2``."""
+
+_SHOWN: Final = 3
+"""A frame that comes more often in a row is shown once, as Python does: of endless recursion."""
 
 
 def details(failure: Failure, root: Path | None = None) -> list[str]:
@@ -38,10 +42,15 @@ def details(failure: Failure, root: Path | None = None) -> list[str]:
 def _below(error: Failure | Cause, root: Path | None) -> Iterator[str]:
     for note in error.notes:
         yield from printable.lines(note)
-    for frame in error.frames:
+    for frame, same in itertools.groupby(error.frames):
+        times = len(list(same))
         first, *others = printable.lines(frame)
-        yield f"↳ {first if root is None else _from_here(first, root)}"
-        yield from (f"  {line}" for line in others)
+        shown = [f"↳ {first if root is None else _from_here(first, root)}"]
+        shown += [f"  {line}" for line in others]
+        if times > _SHOWN:
+            yield from (*shown, f"  [repeated {times - 1:,} more times]")
+        else:
+            yield from shown * times
 
 
 def _from_here(frame: str, root: Path) -> str:

@@ -103,8 +103,14 @@ def function(construct: Construct, stage: str) -> str:
 
 
 def function_copy(construct: Construct, stage: str) -> str:
-    """The name of the Lambda with the deployed code of a Function that runs on the laptop."""
-    return _limited(construct, f"{construct.app.name}_{stage}_{construct.name}-cloud")
+    """The name of the Lambda with the deployed code of a Function that runs on the laptop: as long
+    as `function`, so that who has room for one has room for both."""
+    return _limited(construct, f"{construct.app.name}_{stage}_{construct.name}-cp")
+
+
+def function_copies(app: str, stage: str) -> str:
+    """What the names of all of a stage's are like, as IAM has it."""
+    return f"{app}_{stage}_*-cp"
 
 
 def stubs_log_group(app: str, stage: str) -> str:

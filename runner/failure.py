@@ -45,7 +45,7 @@ def describe(error: BaseException, root: str) -> dict[str, Any]:
     frames = _frames(first, root, MAX_FRAMES)
     told = [_cause(each, root) for each in related]
     seen = frames or any(each.get("stackTrace") for each in told)
-    return {**_described(first, frames), "trace": _trace(error) if seen else [], "causes": told}
+    return {**_described(first, frames), "trace": trace(error) if seen else [], "causes": told}
 
 
 def is_users(filename: str, root: str) -> bool:
@@ -138,7 +138,8 @@ def _syntax_frame(error: SyntaxError, root: str) -> str:
     return f"{frame}\n    {code}\n    {' ' * offset}{'^' * width}"
 
 
-def _trace(error: BaseException) -> list[str]:
+def trace(error: BaseException) -> list[str]:
+    """The lines of the whole traceback, from the user's code on."""
     tb = error.__traceback__
     while tb is not None and _is_machinery(tb):
         tb = tb.tb_next

@@ -64,12 +64,13 @@ def serve(client: RuntimeClient, root: str) -> int:
         if debugger is not None:
             debugger.attach(client)
         try:
-            result = _handled(handler, headers, body, debugging.halted_by(debugger))
-        except Exception as error:
-            if debugger is not None:
-                debugger.raised(error)
-            fault = _raised(error, root)
-        except BaseException as error:
+            try:
+                result = _handled(handler, headers, body, debugging.halted_by(debugger))
+            except Exception as error:
+                if debugger is not None:
+                    debugger.raised(error)
+                fault = _raised(error, root)
+        except BaseException as error:  # also of one that cannot be told, as its __str__ raises
             _leave_if_forked(pid)
             return exit_code(error)
         _leave_if_forked(pid)
@@ -195,7 +196,8 @@ def _place(frames: list[str]) -> str:
 def exit_code(error: BaseException) -> int:
     """The exit code of a process that ends with this, which is said as Python says it."""
     if not isinstance(error, SystemExit):
-        traceback.print_exception(error)
+        with contextlib.suppress(OSError, ValueError):
+            print(*failure.trace(error), sep="\n", file=sys.stderr)
         return EXIT_FAILED
     if error.code is None or isinstance(error.code, int):
         return error.code or 0

@@ -22,17 +22,11 @@ from devbridge.protocol.messages import (
 )
 from devbridge.protocol.session import frames
 from devbridge.transport.mqtt_sync import SyncMqtt
+from devbridge.transport.patience import Patience, patience_for
 from stub_lambda.bridge import Bridge
 
 SPEAKS: Final = 3
 """The first version of the protocol that has calls."""
-TAKEN: Final = 2.0
-"""Seconds for the daemon to take a call."""
-_DEAD: Final = 0.6
-"""Seconds without a sign of life after which a connection that was kept is taken for dead. The
-daemon says after 0.2 s that it has taken a call."""
-REMEMBERED: Final = 30.0
-"""Seconds for which nobody is asked again, once nobody has taken a call, unless somebody speaks."""
 _GONE: Final = 1.0
 """Seconds for which a daemon that has taken a call must be away to be gone: one that was taken over
 from goes on with what it has, and it is the newer one that announces itself."""
@@ -44,9 +38,13 @@ class Why(enum.Enum):
 
     NEVER_CONNECTED = "no devbridge is connected to {where}"
     OFFLINE = "{who} is not running for {where}"
-    SILENT = "{who} does not answer for {where}: is it suspended?"
+    SILENT = "{who} does not answer for {where}"
     UNREACHABLE = "the broker between {where} and devbridge cannot be reached"
     REFUSED = "{who} has refused the call"
+
+
+_START: Final = "start `devbridge dev` there"
+_SUSPENDED: Final = "is it suspended, or too busy?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +60,22 @@ class Absent:
     def sentence(self, where: str) -> str:
         """What its caller is told. `where`: the app and the stage."""
         what = self.why.value.format(who=self.who or "devbridge", where=where)
-        return f"{what}: {self.said or 'start `devbridge dev` there'}"
+        silent = self.why is Why.SILENT
+        return f"{what}: {self.said or (_SUSPENDED if silent else _START)}"
 
 
 class Broken(enum.Enum):
-    """Why a call that was taken has no answer."""
+    """Why a call that was taken, or may have been, has no answer."""
 
     GONE = "{who} has ended while the function ran"
     CUT = "the connection to {who} was lost while the function ran"
+    UNSURE = "the connection to {who} was lost, and nobody knows whether the function runs"
     LATE = "{who} has not answered in the time that the function has"
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The call was taken, and its answer will not come."""
+    """The call was taken, or may have been, and its answer will not come."""
 
     why: Broken
     who: str
@@ -93,6 +93,7 @@ class Caller:
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
+        self._patience = patience_for(bridge.settings.endpoint)
         self._silent_until = 0.0
 
     @property
@@ -106,7 +107,7 @@ class Caller:
         Raises:
             TooLarge: the call is over the protocol's limits.
         """
-        call = _Call(self._bridge, invoke, wait)
+        call = _Call(self._bridge, invoke, wait, self._patience)
         if self._bridge.silent and time.monotonic() < self._silent_until:
             self._bridge.listen()
             if self._bridge.silent:
@@ -114,18 +115,19 @@ class Caller:
         outcome = call.run()
         if isinstance(outcome, Absent) and outcome.why is Why.SILENT:
             self._bridge.silent = True
-            self._silent_until = time.monotonic() + REMEMBERED
+            self._silent_until = time.monotonic() + self._patience.remembered
         return outcome
 
 
 class _Call:
     """One call. Times are by the monotonic clock."""
 
-    def __init__(self, bridge: Bridge, invoke: Invoke, wait: float) -> None:
+    def __init__(self, bridge: Bridge, invoke: Invoke, wait: float, patience: Patience) -> None:
         self._bridge = bridge
         self._invoke = invoke
         self._deadline = time.monotonic() + wait
         self._frames = bridge.start(invoke)
+        self._patience = patience
         self._taken_by: float | None = None
         """When it must be taken; known once it was sent."""
         self._away_since: float | None = None
@@ -136,11 +138,17 @@ class _Call:
                 outcome = self._over(*self._bridge.connection(self._deadline))
             except BridgeError as error:
                 self._bridge.close()
-                return self.absent(Why.UNREACHABLE, str(error))
+                return self._unreachable(str(error))
             if outcome is not None:
                 return outcome
             self._bridge.close()
-        return self.absent(Why.UNREACHABLE)
+        return self._unreachable()
+
+    def _unreachable(self, said: str = "") -> Absent | Lost:
+        """The daemon may have what was sent: only what it refuses runs elsewhere."""
+        if self._taken_by is None:
+            return self.absent(Why.UNREACHABLE, said)
+        return self._lost(Broken.UNSURE)
 
     def absent(self, why: Why, said: str = "") -> Absent:
         presence = self._bridge.presence
@@ -153,13 +161,13 @@ class _Call:
         for frame in self._frames:
             mqtt.publish_once(self._bridge.calls, frame)
         sent = time.monotonic()
-        self._taken_by = self._taken_by or min(sent + TAKEN, self._deadline)
+        self._taken_by = self._taken_by or min(sent + self._patience.taken, self._deadline)
         while mqtt.ended is None:
             if (outcome := self._outcome(mqtt)) is not None:
                 return outcome
             now = time.monotonic()
             taken = self._bridge.reply is not None
-            if reused and not taken and now - max(sent, mqtt.heard) >= _DEAD:
+            if reused and not taken and now - max(sent, mqtt.heard) >= self._patience.dead:
                 return None
             mqtt.poll(min(0.25, (self._deadline if taken else self._taken_by) - now))
         if self._bridge.reply is not None:

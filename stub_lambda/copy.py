@@ -7,7 +7,7 @@ from typing import Any
 
 from devbridge.protocol import codec
 from runner import aws
-from stub_lambda.remote import remote_error
+from stub_lambda.remote import remote_error, remote_value
 
 
 def call_copy(function: str, event: bytes, client_context: str | None, timeout: float) -> Any:
@@ -25,4 +25,4 @@ def call_copy(function: str, event: bytes, client_context: str | None, timeout: 
     answer, failed = aws.answer_of(function, event, context, timeout)
     if failed:
         raise remote_error(codec.load_json(answer))
-    return codec.load_json(answer) if answer else None
+    return remote_value(answer)

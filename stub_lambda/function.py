@@ -23,7 +23,7 @@ from runner.aws import AwsError
 from stub_lambda.bridge import Bridge
 from stub_lambda.calling import Absent, Caller
 from stub_lambda.copy import call_copy
-from stub_lambda.remote import remote_error
+from stub_lambda.remote import remote_error, remote_value
 from stub_lambda.settings import OFFLINE_CLOUD, FunctionSettings
 
 OFFLINE: Final = "Devbridge.Offline"
@@ -79,11 +79,12 @@ def answered(caller: Caller, settings: FunctionSettings, event: Any, context: Co
         return _value(settings, outcome)
     if isinstance(outcome, Raised):
         raise remote_error(codec.load_json(outcome.error))
+    where = f"{settings.app} (stage {settings.stage})"
     if isinstance(outcome, Absent) and settings.offline == OFFLINE_CLOUD and settings.copy:
         left = context.get_remaining_time_in_millis() / 1000
+        print("the deployed code answers:", outcome.sentence(where))
         return call_copy(settings.copy, body, invoke.client_context, left)
     kind = OFFLINE if isinstance(outcome, Absent) else GONE
-    where = f"{settings.app} (stage {settings.stage})"
     raise remote_error({"errorType": kind, "errorMessage": outcome.sentence(where)})
 
 
@@ -115,7 +116,7 @@ def _value(settings: FunctionSettings, responded: Responded) -> Any:
     if responded.body_key is not None:
         body = aws.get_object(settings.bucket, responded.body_key)
         _forget(settings, responded.body_key)
-    return codec.load_json(body) if body else None
+    return remote_value(body or b"")
 
 
 def _forget(settings: FunctionSettings, key: str) -> None:

@@ -1,9 +1,24 @@
-"""Errors of a function that has run elsewhere: raised here, Lambda's caller sees no difference."""
+"""What a function that has run elsewhere has returned or raised: returned and raised here, Lambda's
+caller sees no difference."""
 
 from __future__ import annotations
 
+import decimal
+import json
 from collections.abc import Mapping
 from typing import Any
+
+
+def remote_value(body: bytes) -> Any:
+    """What Lambda's runtime makes the same text of again: numbers keep all their digits. What is no
+    JSON, as a handler may return bytes, goes through as bytes do."""
+    if not body:
+        return None
+    try:
+        text = body.decode("utf-8", "surrogatepass")
+        return json.loads(text, parse_float=decimal.Decimal)
+    except (ValueError, RecursionError, decimal.DecimalException):
+        return body
 
 
 def remote_error(document: Mapping[str, Any]) -> Exception:

@@ -25,7 +25,7 @@ from devbridge.redaction import redacted
 
 COMMANDS: Final = {
     "init": "Create a working app in an empty folder.",
-    "dev": "Deploy stubs in place of the jobs, and run the jobs live on this machine.",
+    "dev": "Deploy stubs, and run the jobs and functions live on this machine.",
     "invoke": "Start a job through the deployed invoker.",
     "trigger": "Send an event to a trigger of a job, the way that real events take.",
     "rerun": "Run a run's job again, with the same payload or another.",
@@ -36,7 +36,7 @@ COMMANDS: Final = {
     "result": "Print what a run returned, as JSON alone.",
     "cancel": "Cancel a run, whatever state it is in.",
     "dlq": "List, send back and delete the messages of runs that have failed for good.",
-    "deploy": "Deploy the stage: its jobs run in the cloud.",
+    "deploy": "Deploy the stage: its jobs and functions run in the cloud.",
     "diff": "Show what `devbridge deploy` would change.",
     "synth": "Write the template and the zips to files, for scanners and reviewers.",
     "prune": "Forget the runs that ended long ago, and delete their logs.",

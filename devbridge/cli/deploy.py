@@ -48,7 +48,7 @@ is as it was; the creation of a new stage goes on without devbridge.
 @click.option("--python", metavar="PATH", help="The app's interpreter (default: the active venv).")
 @app_options
 def deploy(config: Config, *, yes: bool) -> None:
-    """Deploy the stage: its jobs run in the cloud.
+    """Deploy the stage: its jobs and functions run in the cloud.
 
     Asks before it replaces or removes what holds data, before it makes a stage of
     `devbridge dev` a deployed one, and before it moves a job from where runs of it are under way.
@@ -132,7 +132,7 @@ def _approval(
         if was_dev:
             click.echo(
                 f"stage {stage} was made by `devbridge dev`:"
-                " its stubs go, and its jobs run in the cloud"
+                " its stubs go, and its jobs and functions run in the cloud"
             )
             doubts.append("makes a stage of `devbridge dev` a deployed one")
         if plan.dangerous:

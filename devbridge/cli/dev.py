@@ -1,4 +1,4 @@
-"""`devbridge dev`: deploy the stubs, then run the app's jobs live on this machine."""
+"""`devbridge dev`: deploy the stubs, then run the app's jobs and functions live on this machine."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   devbridge dev --local              everything on this machine, no AWS account
-  devbridge dev --profile sandbox    jobs here, the rest of the app in that AWS account
+  devbridge dev --profile sandbox    jobs and functions here, the rest on AWS
 
-Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and at most
-10 seconds, then everything is ended. A second Ctrl-C ends everything at once.
+Ctrl-C stops in order: no more requests are taken, those of functions that are under way
+get 3 seconds, running jobs SIGTERM and at most 10, then everything is ended. A second
+Ctrl-C ends everything at once.
 """
 )
 @app_options
@@ -46,12 +47,13 @@ Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and 
 @click.option(
     "--on-broken",
     type=click.Choice(["fail", "wait"]),
-    help="What invocations do while the saved code cannot be loaded (default: fail).",
+    help="What runs do while the saved code cannot be loaded (default: fail).",
 )
 @click.option(
     "--offline",
     type=click.Choice(["queue", "error", "cloud"]),
-    help="What the stub does while nobody runs `devbridge dev` (default: queue).",
+    help="What the stubs do while nobody runs `devbridge dev` (default: queue for jobs, cloud for"
+    " functions).",
 )
 @click.option(
     "--schedules",
@@ -72,8 +74,8 @@ Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and 
     is_flag=False,
     flag_value="true",
     metavar="[SECONDS]",
-    help="Open runs to debuggers. One of Node.js waits so long for one before it begins"
-    " (default: 2).",
+    help="Open runs and functions to debuggers. A run of Node.js waits so long for one before it"
+    " begins (default: 2).",
 )
 @click.option(
     "--launch-json",
@@ -86,19 +88,22 @@ Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and 
     multiple=True,
     callback=lambda _ctx, _option, given: given or None,
     metavar="NAME[=VALUE]",
-    help="A variable of the shell, or this value, that jobs get besides those that all get.",
+    help="A variable of the shell, or this value, that jobs and functions get besides those that"
+    " all get.",
 )
 @click.option(
     "-y", "--yes", is_flag=True, help="Do not ask before a deployed stage is taken, or data goes."
 )
 def dev(config: Config, *, yes: bool) -> None:
-    """Deploy stubs in place of the jobs, and run the jobs live on this machine.
+    """Deploy stubs, and run the jobs and functions live on this machine.
 
-    Call the deployed API as usual; what the job prints appears here. Save the handler, and the next
-    call runs the new code. Running jobs are never touched by a save.
+    Call the deployed API as usual: each request and each run appears here, with what its handler
+    prints. Save the handler, and the next call runs the new code. What is under way is never
+    touched by a save.
 
-    Of the shell's variables jobs get PATH, HOME, USER, LANG, LC_*, TERM, TZ, TMPDIR, those of
-    proxies and CA bundles, VIRTUAL_ENV, CUDA_* and DISPLAY; others with --env, or App(inherit=...).
+    Of the shell's variables jobs and functions get PATH, HOME, USER, LANG, LC_*, TERM, TZ, TMPDIR,
+    those of proxies and CA bundles, VIRTUAL_ENV, CUDA_* and DISPLAY; others with --env, or
+    App(inherit=...).
     """
     from devbridge.live.develop import develop
     from devbridge.live.voice import Voice

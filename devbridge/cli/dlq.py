@@ -176,7 +176,7 @@ def redrive(
     if done.kept:
         raise CloudError(
             f"{many(len(done.kept), 'message stays', 'messages stay')} in the dead letters",
-            where=f"{done.kept[0][0]}: {done.kept[0][1]}",
+            where=queue,
             remedy=f"see it: devbridge dlq show {queue} {done.kept[0][0][:8]}",
         )
 

@@ -322,7 +322,7 @@ class Construct:
 
     def invalid(self, what: str, value: object, allowed: str) -> InvalidValue:
         """The error for a value of this construct that is not allowed."""
-        return self.refused(what, (repr(value), allowed))
+        return self.refused(what, (values.written(value), allowed))
 
     def refused(self, what: str, problem: Problem) -> InvalidValue:
         """The error for a part of a value that is not allowed."""

@@ -233,7 +233,7 @@ def bound(construct: Construct, bind: Sequence[Bindable]) -> tuple[Bindable, ...
 
 def _unknown_target(construct: Construct, target: object) -> UnknownBindTarget:
     known = [str(other) for other in construct.app.constructs]
-    what = f"{target} of another App" if isinstance(target, Construct) else repr(target)
+    what = f"{target} of another App" if isinstance(target, Construct) else values.written(target)
     return UnknownBindTarget(
         f"{construct}: bind {what} is not a construct of this app",
         where=str(construct.where),

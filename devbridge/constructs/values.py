@@ -135,6 +135,11 @@ _IMAGE = re.compile(r"[a-z0-9.-]+(?::\d+)?(?:/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}
 _BOUNDARY = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}", re.ASCII)
 
 
+def written(value: object) -> str:
+    """A value as app.py has it: of a class in the place of an object of it, the name."""
+    return value.__name__ if isinstance(value, type) else repr(value)
+
+
 def whole_seconds(value: object, limits: tuple[timedelta, timedelta]) -> timedelta | None:
     """The same for a duration that AWS takes as a whole number of seconds."""
     found = parsed(value, limits)

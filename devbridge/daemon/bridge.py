@@ -166,6 +166,11 @@ class Bridge:
         """Return when the broker has given a sign of life, or the connection has ended."""
         await self._transport.probe(PROBE)
 
+    def speak(self) -> None:
+        """Tell stubs that have found nobody awake that somebody is."""
+        if not self._aside and self.connected.is_set():
+            self._announce(online=True)
+
     async def leave(self) -> None:
         """Say goodbye: from now on stubs know that nobody is here."""
         self._leaving = True
@@ -266,8 +271,7 @@ class Bridge:
         if slept >= _WORTH_TELLING:
             self._say(f"this machine was asleep for {duration(slept, whole=True)}")
         await self.probe()
-        if not self._aside and self.connected.is_set():
-            self._announce(online=True)  # for stubs that have found nobody awake
+        self.speak()
         self._slumber.restart(self._wall(), self._monotonic())
 
     def _announce(self, *, online: bool) -> None:

@@ -75,21 +75,25 @@ class Bridge(Protocol):
     async def probe(self) -> None:
         """Return when the broker has given a sign of life, or the connection has ended."""
 
+    def speak(self) -> None:
+        """Tell stubs that have found nobody awake that somebody is."""
+
 
 class Calls:
     """Takes frames, in the event loop's thread; `watch` is to go on meanwhile."""
 
     def __init__(
-        self, bridge: Bridge, topics: Topics, objects: Objects, narrator: Narrator
+        self, bridge: Bridge, topics: Topics, objects: Objects, narrator: Narrator, stale: float
     ) -> None:
-        """`callee` is to be set before the first frame comes."""
+        """`callee` is to be set before the first frame comes. `stale`: see `Freshness`."""
         self.callee: Callee
         self._bridge = bridge
         self._topics = topics
         self._objects = objects
         self._narrator = narrator
         self._session = CallSession()
-        self._freshness = Freshness(_now())
+        self._stale = stale
+        self._freshness = Freshness(_now(), stale)
         self._connected_since = math.inf
         self.leaving = False
         """No further calls are taken."""
@@ -129,11 +133,15 @@ class Calls:
             self._large.add(asked.request_id)
             self._begin(self._answer_by_object(asked, body))
 
+    async def finish(self) -> None:
+        """Return when what is on its way has arrived."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def close(self) -> None:
         """Give up what is on its way. Idempotent."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.finish()
 
     def _take(self, call: Call) -> None:
         if not isinstance(call, Invoke):
@@ -191,7 +199,8 @@ class Calls:
         self._bridge.reply(call.stub_id, reply)
 
     def _is_late(self, request_id: str) -> None:
-        """Say how many have come too late once that is over."""
+        """Say how many have come too late once that is over, also to their stubs, which would not
+        ask again for long."""
         if not self._late:
             asyncio.get_running_loop().call_later(TICK, self._tell_late)
         self._late.add(request_id)
@@ -200,8 +209,10 @@ class Calls:
     def _tell_late(self) -> None:
         calls = many(len(self._late), "call has", "calls have")
         self._late = set()
-        what = f"{calls} come too late, after this machine was asleep or busy, and were not run"
-        self._narrator.say(f"{what}: their callers were told that nobody is here", Mood.WARN)
+        self._bridge.speak()
+        what = f"{calls} come too late, after this machine was asleep or busy, and did not run here"
+        instead = "the deployed code has answered, or the caller was told that nobody is here"
+        self._narrator.say(f"{what}: {instead}", Mood.WARN)
 
     def _notice_connection(self) -> None:
         """What comes by a new connection was sent since it was made."""
@@ -209,7 +220,7 @@ class Calls:
         if since != self._connected_since:
             self._connected_since = since
             self._session = CallSession()
-            self._freshness = Freshness((_now()[0], since))
+            self._freshness = Freshness((_now()[0], since), self._stale)
 
     def _look(self) -> None:
         self._notice_connection()

@@ -40,6 +40,7 @@ class StsClient(Protocol):
         RoleArn: str,  # noqa: N803 - boto3
         RoleSessionName: str,  # noqa: N803
         DurationSeconds: int,  # noqa: N803
+        **more: str,
     ) -> Any:
         """boto3's AssumeRole."""
 
@@ -60,6 +61,7 @@ class RoleCredentials:
         *,
         explain: Callable[[Exception], DevbridgeError | None] | None = None,
         renew: Callable[[CredentialsError], None] | None = None,
+        policy: Callable[[str], str] | None = None,
         session_name: str = "devbridge",
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -68,10 +70,13 @@ class RoleCredentials:
 
         When `explain` says that these are what is wrong, `renew` is called, in that thread: it
         reads them again, or raises CredentialsError; then the role is assumed once more.
+
+        `policy` has the session policy of a role, by its ARN: a session has no more than that.
         """
         self._sts = sts
         self._explain = explain
         self._renew_developers = renew
+        self._policy = policy
         self._session_name = session_name
         self._clock = clock
         self._sessions: dict[str, _Session] = {}
@@ -142,7 +147,10 @@ class RoleCredentials:
 
     def _assume(self, role_arn: str) -> Any:
         return self._sts().assume_role(
-            RoleArn=role_arn, RoleSessionName=self._session_name, DurationSeconds=DURATION
+            RoleArn=role_arn,
+            RoleSessionName=self._session_name,
+            DurationSeconds=DURATION,
+            **({"Policy": self._policy(role_arn)} if self._policy else {}),
         )
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from devbridge.daemon import secrets
+from devbridge.daemon import lines, secrets
 from devbridge.daemon.bridge import Bridge
 from devbridge.daemon.decider import Decider
 from devbridge.daemon.dispatch import Dispatcher
@@ -43,7 +43,7 @@ from devbridge.daemon.imports import Reports
 from devbridge.daemon.jobs import Deployment, Jobs, Redeploys
 from devbridge.daemon.keeper import Keeper
 from devbridge.daemon.life import Task, live, on_loop_error
-from devbridge.daemon.live_functions import LiveFunctions
+from devbridge.daemon.live_functions import FINISH, LiveFunctions
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.processes import Processes
 from devbridge.daemon.recovery import lost_with, take_on
@@ -126,7 +126,9 @@ class Daemon:
         )
         self._handover = self._make_handover()
         self._reloading = self._make_reloading(deployment, redeploys)
-        self._functions = LiveFunctions(settings, workshop, narrator, self._reloading, self.bridge)
+        self._functions = LiveFunctions(
+            settings, workshop, narrator, self._reloading, self.bridge, connection.patience.stale
+        )
         self._dispatcher = Dispatcher(ledger, deployment.jobs, settings.logs, settings.cancelled)
         self._decider = Decider(
             ledger, self._dispatcher, self._supervisor, self._weather, self._reloading.look
@@ -246,6 +248,11 @@ class Daemon:
         """The jobs and functions that cannot be loaded, as far as that is known."""
         return (*self._supervisor.broken, *self._functions.broken)
 
+    @property
+    def undeployed(self) -> Sequence[str]:
+        """See `Reloading.undeployed`."""
+        return self._reloading.undeployed
+
     async def wait_until_ready(self) -> None:
         """Return when requests are taken and each job has a standby, or is known to be broken."""
         await self.bridge.connected.wait()
@@ -255,15 +262,16 @@ class Daemon:
     async def _leave(self, error: Exception | None) -> None:
         """Phases 1 to 3; `error` is why the daemon cannot go on, if it is that."""
         self._reloading.leave()
-        running = len(self._supervisor.running)
-        runs = many(running, "run gets", "runs get")
-        waiting = f"{runs} up to {SHUTDOWN_GRACE:g} s; " if running else ""
-        self._narrator.say(f"Stopping: {waiting}Ctrl-C again ends everything at once")
+        requests, running = self._functions.leave(), len(self._supervisor.running)
+        said = lines.leaving((requests, "request", FINISH), (running, "run", SHUTDOWN_GRACE))
+        self._narrator.say(said)
+        if error is None:
+            await self._functions.finish()  # before their callers hear that nobody is here
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.bridge.leave(), 2)
         self.handle([Shutdown() if error is None else Shutdown(lost_with(error), lost=True)])
         with contextlib.suppress(TimeoutError):
-            ends = asyncio.gather(self._processes.close(), self._functions.leave())
+            ends = asyncio.gather(self._processes.close(), self._functions.close())
             await asyncio.wait_for(ends, SHUTDOWN_GRACE + KILL_DEADLINE)
 
     async def _close(self) -> None:

@@ -12,8 +12,6 @@ from typing import Final
 
 TICK: Final = 0.5
 """Seconds between looks at the clocks."""
-STALE: Final = 1.5
-"""Seconds that a call may have waited somewhere on its way. Its stub waits for 2."""
 
 Moment = tuple[float, float]
 """By the monotonic clock, which may stand still while the machine sleeps; and by the wall's, which
@@ -27,8 +25,13 @@ class Freshness:
     process was stopped or the machine has slept.
     """
 
-    def __init__(self, since: Moment) -> None:
-        """`since`: when the connection was made."""
+    def __init__(self, since: Moment, stale: float) -> None:
+        """
+        Args:
+            since: when the connection was made.
+            stale: seconds that a call may have waited somewhere on its way.
+        """
+        self._stale = stale
         self._proved = since
         """Whatever comes now was sent since."""
         self._looked = since
@@ -39,7 +42,7 @@ class Freshness:
 
     def look(self, now: Moment) -> bool:
         """Time has passed, `TICK` seconds if all is well; True: send a ping now."""
-        paused, self._looked = _passed(self._looked, now) >= STALE, now
+        paused, self._looked = _passed(self._looked, now) >= self._stale, now
         if self._came or paused:
             # Of many calls that come late at once, one asks for a ping.
             due = _passed(self._pinged, now) >= TICK / 2
@@ -62,7 +65,7 @@ class Freshness:
     def is_fresh(self, now: Moment) -> bool:
         """Whether a call that has come now is."""
         self._came = True
-        return _passed(self._proved, now) < STALE
+        return _passed(self._proved, now) < self._stale
 
 
 def _passed(since: Moment, now: Moment) -> float:

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from devbridge import printable
 from devbridge.daemon.told import Waits
@@ -38,33 +39,46 @@ PAYLOAD_SHOWN: Final = 80
 """Characters of a payload or result that a line shows."""
 LONGEST_NAME: Final = 14
 """Characters of a job's name before the lines of its runs."""
+LONGEST_FUNCTION: Final = 24
+"""Characters of a function's name: as many as of the longest name of a job, and an id."""
 WORD: Final = 8
 """Columns that the first word of a line takes, and the time since the run began."""
+_GAP: Final = "  "
 _ONE_LINE: Final = {ord(space): " " for space in "\t\n\r"}
 
 
-def column(jobs: Collection[str]) -> int:
-    """How wide the names of the jobs are before the lines of their runs; 0: there is but one."""
-    return min(max(map(len, jobs)), LONGEST_NAME) if len(jobs) > 1 else 0
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """What every line of a run or a function begins with; as wide for all of an app."""
 
+    names: int = 0
+    """Columns of the jobs' names before the ids of their runs; 0: there is but one job."""
+    width: int = 0
+    """Columns between the bar and the text; 0: all that an app has is one job."""
 
-def bar(job_id: str, job: str, width: int, style: Style, colour: int) -> str:
-    """What every line of a run begins with.
+    @classmethod
+    def of(cls, jobs: Collection[str], functions: Collection[str] = ()) -> Self:
+        """Those of an app with these."""
+        names = min(max(map(len, jobs)), LONGEST_NAME) if len(jobs) > 1 else 0
+        of_runs = (names + len(_GAP) if names else 0) + SHORT
+        of_functions = min(max(map(len, functions), default=0), LONGEST_FUNCTION)
+        return cls(names, max(of_runs, of_functions) if names or functions else 0)
 
-    Args:
-        width: of the column of names (`column`).
-        colour: the run's own.
-    """
-    return style(f"|  {_name(job, width)}{job_id[:SHORT]}", colour) + "  "
+    def run(self, job_id: str, job: str, style: Style, colour: int) -> str:
+        """Of a run; the colour is its own."""
+        name = f"{_padded(job, self.names)}{_GAP}" if self.names else ""
+        padding = " " * (self.width - len(name) - SHORT)
+        return style(f"|  {name}{job_id[:SHORT]}", colour) + padding + _GAP
 
+    def job(self, job: str, style: Style) -> str:
+        """Before a worker has a run: of what a handler prints while it is imported."""
+        name = _padded(job, self.names) if self.names else job
+        return style.dim(f"|  {name:<{self.width}}") + _GAP
 
-def bar_of_job(job: str, width: int, style: Style) -> str:
-    """The same before a worker has a run: what a handler prints while it is imported."""
-    return style.dim(f"|  {_name(job, width)}{' ' * SHORT}" if width else f"|  {job}") + "  "
-
-
-def _name(job: str, width: int) -> str:
-    return f"{_padded(job, width)}  " if width else ""
+    def function(self, function: str, style: Style, colour: int) -> str:
+        """Of a function; the colour is its own."""
+        name = _padded(function, LONGEST_FUNCTION).rstrip()
+        return style(f"|  {name:<{self.width}}", colour) + _GAP
 
 
 def _padded(name: str, width: int) -> str:
@@ -73,12 +87,6 @@ def _padded(name: str, width: int) -> str:
         end = width // 2
         name = f"{name[: width - end - 1]}…{name[-end:]}"
     return f"{name:<{width}}"
-
-
-def bar_of_function(function: str, width: int, style: Style, colour: int) -> str:
-    """What every line of a function begins with; the colour is the function's own."""
-    name = _padded(function, width + 2 + SHORT) if width else function
-    return style(f"|  {name}", colour) + "  "
 
 
 def of_function(said: str | Failure, root: Path, style: Style) -> Sequence[str]:
@@ -119,11 +127,12 @@ def begins_at(checkpoint: bytes) -> str:
     return f"goes on at its checkpoint {shorten(checkpoint)}"
 
 
-def waits(wait: Waits, style: Style) -> str:
-    """A limit keeps a run from starting."""
+def waits(wait: Waits, count: int, style: Style) -> str:
+    """A limit keeps a run, or so many, from starting."""
     limit = "the job's own concurrency" if wait.own else "--concurrency"
     taken = f"{wait.limit} of {many(wait.limit, 'slot is', 'slots are')} taken"
-    return f"{style.warn('Waiting')} {wait.job}: {taken} ({limit})"
+    runs = f"{count:,} runs, " if count > 1 else ""
+    return f"{style.warn('Waiting')} {wait.job}: {runs}{taken} ({limit})"
 
 
 def missed(whose: str, name: str, kind: str = "jobs") -> str:
@@ -278,3 +287,17 @@ def shorten(json_text: bytes, room: int = PAYLOAD_SHOWN) -> str:
 def returned(result: bytes | None, room: int = PAYLOAD_SHOWN) -> str:
     """What follows where a run's end is told: its result, unless that is null."""
     return "" if result in (None, b"null") else f", result {shorten(result or b'', room)}"
+
+
+def leaving(*under_way: tuple[int, str, float]) -> str:
+    """The daemon ends.
+
+    Args:
+        under_way: how many there are of something, what that is, and the seconds that each has.
+    """
+    waits = [
+        f"{many(number, f'{what} gets', f'{what}s get')} up to {seconds:g} s; "
+        for number, what, seconds in under_way
+        if number
+    ]
+    return f"Stopping: {''.join(waits)}Ctrl-C again ends everything at once"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from devbridge.daemon.bridge import Bridge
 from devbridge.daemon.calls import Calls
@@ -11,6 +14,9 @@ from devbridge.daemon.pool.functions import Functions
 from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.settings import Settings, Workshop
 from devbridge.runs.model import FunctionSpec
+
+FINISH: Final = 3.0
+"""Seconds that requests have when the daemon ends. Nobody else goes on with them."""
 
 
 class LiveFunctions:
@@ -23,8 +29,10 @@ class LiveFunctions:
         narrator: Narrator,
         reloading: Reloading,
         bridge: Bridge,
+        stale: float,
     ) -> None:
-        self._calls = Calls(bridge, bridge.topics, workshop.objects, narrator)
+        """`stale`: see `devbridge.daemon.freshness.Freshness`."""
+        self._calls = Calls(bridge, bridge.topics, workshop.objects, narrator, stale)
         self._functions = Functions(
             settings, workshop, narrator, reloading, answer=self._calls.answer
         )
@@ -61,13 +69,20 @@ class LiveFunctions:
         """The functions that cannot be loaded, as far as that is known."""
         return self._functions.broken
 
-    async def leave(self) -> None:
-        """Take no more, and let the workers end what they do, for some seconds; then end them."""
+    def leave(self) -> int:
+        """Take no more requests; how many are under way."""
         self._calls.leaving = True
-        await self._functions.close()
+        return self._functions.under_way
+
+    async def finish(self) -> None:
+        """Let those be answered, within `FINISH` seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FINISH):
+                await self._functions.finish()
+                await self._calls.finish()
 
     async def close(self) -> None:
-        """Give up what is on its way. Idempotent."""
+        """End the workers, and give up what is on its way. Idempotent."""
         await self._functions.close()
         await self._calls.close()
 

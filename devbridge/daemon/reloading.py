@@ -101,6 +101,8 @@ class Reloading:
         self._app_error = ""
         """What was said of the app that cannot be loaded or deployed."""
         self._code_saved = asyncio.Event()
+        self._saved_at: dict[str, float] = {}
+        """Whose code was saved since it was deployed, and when, in seconds since the epoch."""
         self._adopt(deployment)
 
     # --- tasks ------------------------------------------------------------------------------
@@ -204,6 +206,13 @@ class Reloading:
         if self._rerun is not None and self._may_deploy():
             self._rerun.ended(job, job_id)
 
+    @property
+    def undeployed(self) -> Sequence[str]:
+        """Whose code in the cloud, which stands in for this one, is older than this."""
+        codes = self._deployment.codes
+        here = [codes[key] for key in self._saved_at if key in codes]
+        return [spec.name for spec in here if spec.stands_in] if self._may_deploy() else []
+
     def leave(self) -> None:
         """What ends from now on is not run again."""
         self._rerun = None
@@ -241,6 +250,7 @@ class Reloading:
 
     def _saved(self, jobs: frozenset[str]) -> list[Event]:
         now = time.monotonic()
+        self._saved_at.update(dict.fromkeys(jobs, time.time()))
         for job in jobs:
             reload = self._reloads.setdefault(job, _Reload())
             if reload.saved_at is None:
@@ -278,7 +288,9 @@ class Reloading:
 
     def _adopt(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        self._narrator.tell(Deployed(tuple(deployment.jobs)))
+        since = deployment.loaded
+        self._saved_at = {key: at for key, at in self._saved_at.items() if at >= since}
+        self._narrator.tell(Deployed(tuple(deployment.jobs), tuple(deployment.functions)))
         for name, spec in deployment.codes.items():
             mark = self._secrets_mark if secrets.binds(spec) else None
             self._sources.also(name, [] if mark is None else [mark])

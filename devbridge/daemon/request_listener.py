@@ -8,7 +8,7 @@ shown, and later how many more there were.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -35,15 +35,23 @@ class RequestListener:
     Args:
         root: the app's folder.
         bar: what every line of a function begins with.
+        held: is told which requests are not shown yet, by their ids, after each event.
     """
 
     def __init__(
-        self, terminal: Screen, root: Path, style: Style, bar: Callable[[str], str]
+        self,
+        terminal: Screen,
+        root: Path,
+        style: Style,
+        bar: Callable[[str], str],
+        *,
+        held: Callable[[Set[str]], None],
     ) -> None:
         self._terminal = terminal
         self._root = root
         self._style = style
         self._bar = bar
+        self._tell_held = held
         self._shown: dict[str, _Shown] = {}
         """By the worker's id."""
         self._folds: dict[str, _Fold] = {}
@@ -51,9 +59,13 @@ class RequestListener:
 
     def on(self, event: Printed | Remarked | Noted | Gone | Requested | Answered) -> None:
         """Show what has happened."""
+        self._on(event)
+        self._held_now()
+
+    def _on(self, event: Printed | Remarked | Noted | Gone | Requested | Answered) -> None:
         match event:
             case Requested(who, what):
-                self._of(who).begin(what, lambda: self._unfold(who.job))
+                self._of(who).begin(who.job_id, lambda: self._goes_on(who, what))
             case Printed(who, data):
                 shown = self._of(who)
                 if not shown.held:
@@ -70,6 +82,14 @@ class RequestListener:
             case Gone(who):
                 if gone := self._shown.pop(who.worker_id, None):
                     gone.end()
+
+    def _goes_on(self, who: Who, what: str) -> None:
+        self._unfold(who.job)
+        self._of(who).goes_on(what)
+        self._held_now()
+
+    def _held_now(self) -> None:
+        self._tell_held({each.request for each in self._shown.values() if each.held})
 
     def _of(self, who: Who) -> _Shown:
         shown = self._shown.get(who.worker_id)
@@ -192,6 +212,7 @@ class _Shown:
     """What is shown of one worker."""
 
     def __init__(self, terminal: Screen, bar: str) -> None:
+        self.request = ""
         self.screen = _Held(terminal)
         self.output = WorkerOutput(self.screen, bar)
         self._bar = bar
@@ -205,25 +226,29 @@ class _Shown:
         """Nothing of its request was shown yet."""
         return self.screen.holds
 
-    def begin(self, what: str, showing: Callable[[], None]) -> None:
+    def begin(self, request: str, goes_on: Callable[[], None]) -> None:
         """It has a request: nothing of that is shown yet.
 
         Args:
-            what: it is about, in words.
-            showing: is called before that is shown.
+            request: its id.
+            goes_on: is called when that takes long.
         """
         self.end()
+        self.request = request
         self.output.begin(self._bar)
         self.screen.holds = True
-
-        def goes_on() -> None:
-            self._wait_no_more()
-            showing()
-            self._line(what)
-            self.screen.release()
-
         self.screen.full = goes_on
         self._timer = asyncio.get_running_loop().call_later(SHORT, goes_on)
+
+    def goes_on(self, what: str) -> None:
+        """Its request is shown before it is over.
+
+        Args:
+            what: it is about, in words.
+        """
+        self._wait_no_more()
+        self._line(what)
+        self.screen.release()
 
     def over(self, line: str) -> None:
         """Its request is over: if that was not shown yet, the line comes before the output."""

@@ -23,6 +23,8 @@ LARGEST: Final = 1024 * 1024
 """Bytes of an event or an answer that is read for its words: nobody waits for a longer one."""
 LONGEST: Final = 200
 """Characters of a path."""
+_PATH: Final = re.compile(rb'"rawPath"\s*:\s*("(?:[^"\\]|\\.)*")')
+_METHOD: Final = re.compile(rb'"http"\s*:\s*\{\s*"method"\s*:\s*"([A-Z]+)"')
 _STATUS: Final = re.compile(rb'"statusCode"\s*:\s*"?(\d{3})\b')
 _LOGGED: Final = re.compile(
     rb"^\[([A-Z]+)\]\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\t[0-9a-f-]*\t", re.MULTILINE
@@ -54,7 +56,7 @@ INVOKED: Final = Asking("invoked")
 
 def asking(event: bytes) -> Asking:
     """What an event, a JSON text, is about."""
-    found = _read(event)
+    found = _read(event) if len(event) <= LARGEST else _upload(event)
     if not isinstance(found, dict):
         return INVOKED
     for look in (_authorizer, _http, _records, _of_service):
@@ -85,6 +87,16 @@ def _read(text: bytes) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
+
+
+def _upload(event: bytes) -> Mapping[str, Any] | None:
+    """What is looked for in a large event of an HTTP API, which has its body at an end."""
+    ends = event[:LARGEST] + event[-LARGEST:]
+    path, method = _PATH.search(ends), _METHOD.search(ends)
+    if path is None or method is None:
+        return None
+    http = {"method": method[1].decode(), "path": path[1].decode(errors="replace")}
+    return {"rawPath": _read(path[1]), "requestContext": {"http": http}}
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
@@ -167,7 +179,7 @@ def _decision(answer: object) -> tuple[str, Mood]:
         listed: Sequence[Any] = statements if isinstance(statements, list) else [statements]
         effects = [_mapping(each).get("Effect") for each in listed]
         if not any(effects):
-            return "", Mood.PLAIN
+            return "decided nothing", Mood.BAD
         allowed = "Deny" not in effects
     return ("allowed", Mood.GOOD) if allowed else ("denied", Mood.WARN)
 

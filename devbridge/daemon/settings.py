@@ -13,6 +13,7 @@ from devbridge.folders import STATE_DIR
 from devbridge.protocol.messages import Presence, Topics
 from devbridge.runs.model import CodeSpec
 from devbridge.transport.base import Transport
+from devbridge.transport.patience import FAR, Patience
 from devbridge.workers.base import Launcher
 from devbridge.workers.debugging import DebugListener
 
@@ -64,6 +65,8 @@ class Connection:
     presence: Presence
     make_transport: Callable[[str, bool], Transport]
     """Makes a client that is not connected yet, of a client id and whether its session is clean."""
+    patience: Patience = FAR
+    """What the stage's stubs have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from devbridge.daemon import lines
+from devbridge.daemon.after_requests import AfterRequests
 from devbridge.daemon.broken_jobs import BrokenJobs
 from devbridge.daemon.log_files import log_path
 from devbridge.daemon.request_listener import RequestListener, in_mood
@@ -44,6 +45,7 @@ from devbridge.daemon.told import (
     Waits,
     Who,
 )
+from devbridge.daemon.waiting_runs import WaitingRuns
 from devbridge.daemon.worker_output import WorkerOutput
 from devbridge.daemon.wrapping import columns
 from devbridge.palette import Style, Turns
@@ -70,18 +72,32 @@ class TerminalListener:
         self._logs = logs
         self._verbose = verbose
         self._style = Style(terminal.colour)
-        self._names = 0
-        """The width of the column of jobs' names."""
+        self._bars = lines.Bars()
         self._colour = Turns()
         self._outputs: dict[str, WorkerOutput] = {}
         """By the worker's id."""
         self._last_reload: tuple[list[str], int] = [], 0
         """What was told last to be loaded again, and the terminal's number of that."""
         self._broken = BrokenJobs(terminal, root, self._style, self._hold)
-        self._requests = RequestListener(terminal, root, self._style, self._bar_of_function)
+        self._waiting = WaitingRuns(self._waits)
+        self._after = AfterRequests(self._show)
+        self._requests = RequestListener(
+            terminal, root, self._style, self._bar_of_function, held=self._after.held
+        )
 
     def on(self, event: Told) -> None:
         """Show what has happened."""
+        if not self._after.keeps(event):
+            self._show(event)
+
+    def _show(self, event: Told) -> None:
+        match event:
+            case Began(who):
+                self._waiting.left(who.job_id)
+            case NeverStarted(change) | HandedOver(change):
+                self._waiting.left(change.job_id)
+            case _:
+                pass
         match event:
             case Requested() | Answered():
                 self._requests.on(event)
@@ -89,10 +105,10 @@ class TerminalListener:
                 self._requests.on(event)
             case Printed() | Began() | Stopping() | Remarked() | Noted() | Ended() | Gone():
                 self._on_worker(event)
-            case NeverStarted() | Interrupted() | Waits() | FunctionPrinted():
-                bar = self._bar(event)
-                for text in self._of_no_worker(event):
-                    self._terminal.line(bar + text, hang=columns(bar) + lines.WORD)
+            case NeverStarted() | Interrupted() | FunctionPrinted():
+                self._lines(self._bar(event), *self._of_no_worker(event))
+            case Waits():
+                self._waiting.wait(event)
             case Broken() | Deployed() | Reloaded():
                 self._on_code(event)
             case TriedAgain() | Restless() | Short() | AppBroken() | Said():
@@ -109,8 +125,8 @@ class TerminalListener:
                     output.flush()
                 if new:
                     self._broken.broke(job, failure)
-            case Deployed(jobs):
-                self._names = lines.column(jobs)
+            case Deployed(jobs, functions):
+                self._bars = lines.Bars.of(jobs, functions)
             case Reloaded(job, seconds):
                 self._broken.loaded(job)
                 self._reloaded(job, seconds)
@@ -171,25 +187,34 @@ class TerminalListener:
     def _output(self, who: Who) -> WorkerOutput:
         output = self._outputs.get(who.worker_id)
         if output is None:
-            bar = lines.bar_of_job(who.job, self._names, self._style)
-            output = self._outputs[who.worker_id] = WorkerOutput(self._terminal, bar)
+            bar = self._bars.job(who.job, self._style)
+            output = self._outputs[who.worker_id] = WorkerOutput(
+                self._terminal, bar, self._after.clock
+            )
         return output
 
-    def _bar(self, event: NeverStarted | Interrupted | Waits | FunctionPrinted) -> str:
+    def _waits(self, event: Waits, count: int) -> None:
+        bar = self._bar_of_run(event.job_id, event.job)
+        if count > 1:
+            bar = self._bars.job(event.job, self._style)
+        self._lines(bar, lines.waits(event, count, self._style))
+
+    def _lines(self, bar: str, *texts: str) -> None:
+        for text in texts:
+            self._terminal.line(bar + text, hang=columns(bar) + lines.WORD)
+
+    def _bar(self, event: NeverStarted | Interrupted | FunctionPrinted) -> str:
         if isinstance(event, FunctionPrinted):
             return self._bar_of_function(event.function)
-        run = event if isinstance(event, Waits) else event.run
-        return self._bar_of_run(run.job_id, run.job)
+        return self._bar_of_run(event.run.job_id, event.run.job)
 
     def _bar_of_function(self, function: str) -> str:
-        return lines.bar_of_function(function, self._names, self._style, self._colour(function))
+        return self._bars.function(function, self._style, self._colour(function))
 
     def _bar_of_run(self, job_id: str, job: str) -> str:
-        return lines.bar(job_id, job, self._names, self._style, self._colour(job_id))
+        return self._bars.run(job_id, job, self._style, self._colour(job_id))
 
-    def _of_no_worker(
-        self, event: NeverStarted | Interrupted | Waits | FunctionPrinted
-    ) -> Iterator[str]:
+    def _of_no_worker(self, event: NeverStarted | Interrupted | FunctionPrinted) -> Iterator[str]:
         style = self._style
         match event:
             case NeverStarted(_, run, payload):
@@ -202,8 +227,6 @@ class TerminalListener:
                 yield lines.log_line(Path(run.log), style)
             case Interrupted(change):
                 yield lines.interrupted(change, style)
-            case Waits():
-                yield lines.waits(event, style)
             case FunctionPrinted(_, said):
                 for each in said:
                     yield from lines.of_function(each, self._root, style)

@@ -196,9 +196,10 @@ class Restless:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """These are the app's jobs now."""
+    """These are the app's jobs and live functions now."""
 
     jobs: tuple[str, ...]
+    functions: tuple[str, ...] = ()
 
 
 # --- functions ----------------------------------------------------------------------------------

@@ -42,10 +42,17 @@ class Screen(Protocol):
 
 
 class WorkerOutput:
-    """What the terminal shows of one worker."""
+    """What the terminal shows of one worker.
 
-    def __init__(self, terminal: Screen, bar: str) -> None:
+    Args:
+        clock: `time.monotonic`, or of what is shown later than it happened.
+    """
+
+    def __init__(
+        self, terminal: Screen, bar: str, clock: Callable[[], float] | None = None
+    ) -> None:
         self._terminal = terminal
+        self._clock = clock or time.monotonic
         self._loop = asyncio.get_running_loop()
         self._lines = Lines()
         self._bar = bar
@@ -60,7 +67,7 @@ class WorkerOutput:
     def begin(self, bar: str) -> None:
         """From now on it belongs to a run."""
         self.flush()
-        self._bar, self._width, self._began = bar, columns(bar), time.monotonic()
+        self._bar, self._width, self._began = bar, columns(bar), self._clock()
 
     def printed(self, data: bytes) -> None:
         """Show the lines that are whole now; the rest when nothing more comes for a moment."""
@@ -133,7 +140,7 @@ class WorkerOutput:
     def _tag(self) -> str:
         if self._began is None:
             return self._bar
-        return self._bar + lines.elapsed(time.monotonic() - self._began)
+        return self._bar + lines.elapsed(self._clock() - self._began)
 
     def _show(self, text: str, tag: str) -> None:
         """Lines of output, each behind the tag."""

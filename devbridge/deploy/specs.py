@@ -15,7 +15,7 @@ from devbridge.deploy.local_folders import folders
 from devbridge.deploy.secrets import VARIABLE, parameters
 from devbridge.deploy.synth import Settings, job_variables
 from devbridge.deploy.synth.live_functions import ROLE
-from devbridge.deploy.synth.placement import is_live
+from devbridge.deploy.synth.placement import has_code, in_cloud, is_live
 from devbridge.languages.base import Packing
 from devbridge.languages.known import language_of
 from devbridge.runs.model import FunctionSpec, JobSpec
@@ -80,6 +80,7 @@ def function_spec(
         runtime=function.runtime or "",
         build={"esbuild": function.esbuild, "install": function.install},
         function_name=names.function(function, stage),
+        stands_in=has_code(function, settings),
         log_group=names.function_log_group(function, stage),
         reserved=function.reserved_concurrency,
         vpc=function.vpc is not None,
@@ -106,6 +107,7 @@ def spec_of(
     return JobSpec(
         name=job.name,
         handler=str(job.handler or ""),
+        stands_in=in_cloud(job, settings),
         timeout=job.timeout.total_seconds(),
         memory_mb=job.memory_mb,
         role_arn=role_arn,

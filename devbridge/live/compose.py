@@ -48,6 +48,7 @@ from devbridge.live.lacking import Lacking
 from devbridge.live.mappings import Mappings
 from devbridge.live.objects import Objects
 from devbridge.live.redeployer import Good, Redeployer
+from devbridge.live.roles import without_bridge
 from devbridge.live.voice import Voice
 from devbridge.protocol import codec
 from devbridge.protocol.messages import VERSION, Presence, Topics
@@ -55,6 +56,7 @@ from devbridge.runs.model import CodeSpec
 from devbridge.runs.pruning import forget_old_runs
 from devbridge.runs.queued import WAITS, Queued
 from devbridge.transport.mqtt import MqttTransport
+from devbridge.transport.patience import patience_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +84,19 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
         deployer, good, voice, listen=deployer.consent.listen, prepare=launcher.prepare
     )
     lacks = Lacking(lambda jobs: lacking(redeployer.good.app, cloud, config.python, jobs), voice)
+    connection = _connection(config, cloud, good.app)
     roles = RoleCredentials(
-        lambda: cloud.client("sts"), explain=cloud.explain, renew=developer.refused
+        lambda: cloud.client("sts"),
+        explain=cloud.explain,
+        renew=developer.refused,
+        policy=functools.partial(without_bridge, connection.topics, cloud.account, cloud.region),
     )
     ledger = _ledger(config, voice)
     daemon = Daemon(
         _settings(config, good.app),
         redeployer.deployment,
         redeploys=redeployer,
-        connection=_connection(config, cloud, good.app),
+        connection=connection,
         workshop=Workshop(
             launcher,
             _environment(config, cloud),
@@ -162,7 +168,8 @@ def _connection(config: Config, cloud: Cloud, app: App) -> Connection:
         session_expiry=WAITS,
         version=VERSION,
     )
-    return Connection(Topics(app.name, config.stage), presence, make_transport)
+    topics = Topics(app.name, config.stage)
+    return Connection(topics, presence, make_transport, patience_for(iot))
 
 
 def _environment(

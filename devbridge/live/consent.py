@@ -35,11 +35,11 @@ def ask_first(app: App, cloud: Cloud, config: Config, voice: Voice, *, yes: bool
     """
     if stage_mode(cloud, app.name, config.stage) == "deployed" and not yes:
         voice(
-            f"stage {config.stage} is a deployed one: its jobs run in the cloud. dev would run them"
-            " here;\nand what is kept when the stage is removed would be deleted then, as on any"
-            " stage of dev"
+            f"stage {config.stage} is a deployed one: its jobs and functions run in the cloud. dev"
+            " would run\nthem here; and what is kept when the stage is removed would be deleted"
+            " then, as on any stage of dev"
         )
-        voice.confirm("run its jobs on this machine?", "devbridge dev takes over a deployed stage")
+        voice.confirm("run them on this machine?", "devbridge dev takes over a deployed stage")
 
 
 class Undecided(DevbridgeError):

@@ -34,7 +34,7 @@ from devbridge.live.broken import Broken
 from devbridge.live.compose import compose
 from devbridge.live.consent import Consent, ask_first
 from devbridge.live.deployer import Deployer
-from devbridge.live.ready import CLOUD_STAYS, outside, schedules_off
+from devbridge.live.ready import CLOUD_STAYS, older, outside, schedules_off, unheard
 from devbridge.live.redeployer import Good
 from devbridge.live.schemas import payload_schemas
 from devbridge.live.unloaded import Unloaded
@@ -127,8 +127,9 @@ async def serve(
 
         async def say_when_ready() -> None:
             await daemon.wait_until_ready()
+            app = good.app
             _say_ready(good, daemon.broken, time.monotonic() - began, voice)
-            for line in (*outside(good.app), *_off(deployer.config, good.app)):
+            for line in (*outside(app), *unheard(app), *_off(deployer.config, app)):
                 voice(line)
             _tell_editor(deployer.config, composed.debuggers, voice)
             deployer.unloaded.tell(lambda: daemon.broken)
@@ -138,6 +139,9 @@ async def serve(
         if embedded is not None:
             beside["embedded-cloud"] = lambda: _watch_cloud(embedded)
         await daemon.run(stop, beside)
+        if embedded is None or embedded.running.detached:
+            for line in older(daemon.undeployed):
+                voice(line)
     finally:
         deployer.stopped.set()
         terminal.close()
@@ -159,7 +163,7 @@ def _tell_editor(config: Config, debuggers: Debuggers | None, voice: Voice) -> N
 
 
 def _say_ready(good: Good, broken: Collection[str], took: float, voice: Voice) -> None:
-    names = [job.name for job in good.deployed.jobs] or [*good.deployed.functions]
+    names = [*(job.name for job in good.deployed.jobs), *good.deployed.functions]
     well = [name for name in names if name not in broken]
     said = f"{voice.style.good('Ready')} in {took:.1f}s"
     said += f": {few(well)}." if well else "." if names else ": no jobs yet."

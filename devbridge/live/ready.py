@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from devbridge import names, proxies
-from devbridge.constructs import Api, App, Function, Job, OnRequest, Schedule
+from devbridge.constructs import Api, App, Function, Job, OnLog, OnRequest, Schedule
 from devbridge.constructs.owners import triggers
 from devbridge.payload.example import example
 from devbridge.words import few
@@ -84,6 +84,23 @@ def outside(app: App) -> Iterator[str]:
             f"{few(inside)}: here, and not in {where}: addresses that only that network has are"
             " reached through a VPN or a tunnel; enable_live_dev=False leaves a function there"
         )
+
+
+def older(whose: Sequence[str]) -> Iterator[str]:
+    """That what stands in for them from now on is not what was saved last."""
+    if whose:
+        them = few(list(whose))
+        yield f"deployed code is older than your last saves: {them}; `devbridge dev` deploys it"
+
+
+def unheard(app: App) -> Iterator[str]:
+    """That what runs on this machine logs here, and so starts nothing that listens to a log."""
+    found: dict[str, list[str]] = {}
+    for owner, trigger in triggers(app, OnLog):
+        if isinstance(trigger.of, Function | Job) and trigger.of.live:
+            found.setdefault(trigger.of.name, []).append(owner.name)
+    for name, owners in found.items():
+        yield f"what {name} prints is here, and in no log group: unheard by {few(owners)}"
 
 
 def _routes(app: App, api: Api, schemas: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

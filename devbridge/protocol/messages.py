@@ -230,13 +230,18 @@ class Topics:
         """From the daemon to one stub."""
         return f"{self.prefix}/replies/{stub_id}"
 
+    @property
+    def call_keys(self) -> str:
+        """What the keys of all objects of calls begin with."""
+        return f"calls/{self.app}/{self.stage}/"
+
     def event_key(self, request_id: str) -> str:
         """The object that has the event of a call which is too large for the wire."""
-        return f"calls/{self.app}/{self.stage}/{request_id}/event"
+        return f"{self.call_keys}{request_id}/event"
 
     def answer_key(self, request_id: str) -> str:
         """The object that has its answer, likewise."""
-        return f"calls/{self.app}/{self.stage}/{request_id}/answer"
+        return f"{self.call_keys}{request_id}/answer"
 
     @property
     def daemon_client_id(self) -> str:

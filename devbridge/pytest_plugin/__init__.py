@@ -91,14 +91,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Shows what the stage's runs have printed, where the test that has started them fails."""
+    """Shows what the stage's runs and functions have printed, where the test that has started and
+    called them fails."""
     report = yield
     stage = item.config.stash.get(_stage, None)
     if stage is not None and call.when == "call":
-        started = stage.forget_started()
+        started, said = stage.forget_started(), stage.functions_said()
         if report.failed:
             report.sections += [
-                (f"Output of run {run.job} {run.job_id}", run.output) for run in started
+                *((f"Output of function {name}", text) for name, text in said.items()),
+                *((f"Output of run {run.job} {run.job_id}", run.output) for run in started),
             ]
     return report
 
@@ -156,9 +158,9 @@ def devbridge_run(request: pytest.FixtureRequest, devbridge_app: App) -> JobRunn
 def devbridge_stage(request: pytest.FixtureRequest, devbridge_app: App) -> Iterator[Stage]:
     """The app's own stage "pytest" on an embedded cloud, for the whole session: no AWS account.
 
-    It is as `devbridge dev --local` makes it, with its jobs live, but apart from yours: in a
-    temporary folder, on a port of its own; each worker of pytest-xdist has one. When the session
-    ends, however it ends, nothing of it is left. ::
+    It is as `devbridge dev --local` makes it, with its jobs and functions live, but apart from
+    yours: in a temporary folder, on a port of its own; each worker of pytest-xdist has one. When
+    the session ends, however it ends, nothing of it is left. ::
 
         def test_the_whole_way(devbridge_stage):
             run = devbridge_stage.invoke("factorial", {"num": 5}).wait()

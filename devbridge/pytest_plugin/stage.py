@@ -16,6 +16,7 @@ from devbridge.cloud.session import Cloud, client_config, local_session
 from devbridge.config import Config
 from devbridge.constructs import App, Job
 from devbridge.environment import given_values, isolated
+from devbridge.folders import FUNCTIONS
 from devbridge.job import ask
 from devbridge.names import OF_TESTS, invoker
 from devbridge.payload import check
@@ -71,6 +72,8 @@ class Stage:
         self._sessions: dict[str, tuple[float, dict[str, str]]] = {}
         self._resources: list[Any] = []
         self._started: list[StageRun] = []
+        self._heard: dict[str, int] = {}
+        """Of each function's log, the bytes that were read."""
         self._deployed = DeployedStore(
             lambda: app,
             lambda: cloud,
@@ -164,6 +167,17 @@ class Stage:
         """The runs that tests have started or found since this was last asked."""
         found, self._started = {run.job_id: run for run in self._started}, []
         return [*found.values()]
+
+    def functions_said(self) -> dict[str, str]:
+        """What functions have printed, and how their requests went, by the function's name: what
+        was not there when this was last asked."""
+        found: dict[str, str] = {}
+        for log in sorted((self._config.logs_dir / FUNCTIONS).glob("*.log")):
+            text = log.read_bytes()
+            heard, self._heard[log.stem] = self._heard.get(log.stem, 0), len(text)
+            if new := text[heard if heard <= len(text) else 0 :]:
+                found[log.stem] = new.decode("utf-8", "replace")
+        return found
 
     def access(self, spec: JobSpec) -> dict[str, str]:
         """The environment that gives an AWS SDK the job's role on this stage, and nothing else."""

@@ -218,10 +218,12 @@ def find_job(app: App, name: str) -> Job:
     if name in jobs:
         return jobs[name]
     known = ", ".join(sorted(jobs)) or "it has none"
-    if any(each.name == name for each in app.of_type(Function)):
+    for function in app.of_type(Function):
+        if function.name != name:
+            continue
         raise UnknownJob(
             f"{name!r} is a Function of the app {app.name!r}, not a job: AWS calls it itself",
-            where=str(app.where),
+            where=str(function.where),
             remedy=f"see what it prints: devbridge logs {name}; jobs: {known}",
         )
     raise UnknownJob(

@@ -51,6 +51,8 @@ class CodeSpec:
     """As its construct names it, e.g. ``python3.13``; "" for the app's own Python."""
     build: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     """What else its language must know to build it: the construct's options."""
+    stands_in: bool = field(default=False, kw_only=True)
+    """Its code as it was deployed last runs in the cloud while nobody runs `devbridge dev`."""
 
     @property
     def key(self) -> str:

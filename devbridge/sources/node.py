@@ -61,14 +61,10 @@ class NodeSource:
         if handler.function == "default" and default:
             return None
         what = f"{file!r} does not export {handler.function!r}"
+        remedy = "it exports nothing"
         if default:
-            return Missing(
-                what,
-                f"its export is a default one: write `export const {handler.function} = ...`",
-            )
-        return Missing(
-            what, f"it exports: {', '.join(sorted(names))}" if names else "it exports nothing"
-        )
+            remedy = f"its export is a default one: write `export const {handler.function} = ...`"
+        return Missing(what, f"it exports: {', '.join(sorted(names))}" if names else remedy)
 
     def is_generator(self, root: Path, handler: Handler) -> bool | None:
         """See `Source.is_generator`: of what is declared in the file itself, as it stands or within

@@ -135,9 +135,9 @@ class DevProcess:
 
 
 def run_line(job_id: str, text: str) -> str:
-    """A pattern of a line of this run: behind its bar, whether the app has several jobs or one, and
+    """A pattern of a line of this run: behind its bar, whatever jobs and functions the app has, and
     at the end of its only line if it is short."""
-    return rf"^\|  (?:\S+ +)?{job_id[:8]}  (?:Invoke .*  )?{text}"
+    return rf"^\|  (?:\S+ +)?{job_id[:8]}  +(?:Invoke .*  )?{text}"
 
 
 def run(app: Path, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:

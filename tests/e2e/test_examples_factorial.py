@@ -27,9 +27,11 @@ def test_factorial_computes_live_and_deployed(terminal: Terminal) -> None:
         started = terminal.run(f"{curl} -s")
         run_id = json.loads(started.output)["jobId"]
         assert terminal.run(f"devbridge wait {run_id}").code == 0
-        invoked, listed, logged, *result = outputs(terminal.follow(LIVE, since=DEV))
+        dev.wait_for(r"^\|  api-start +POST /factorial 202 ")
+        invoked, listed, logged, asked, *result = outputs(terminal.follow(LIVE, since=DEV))
         assert run_id[:8] in listed
         assert logged.startswith("computing 5!")
+        assert "POST /factorial 202 " in asked
         assert result == (['"120"\n'] if typescript else [])
 
         *_, invoked, listed = outputs(terminal.follow(DEPLOYED))

@@ -41,6 +41,8 @@ def here(event, context):
             file.write(event["id"] + "\\n")
     if event.get("waits"):
         time.sleep(event["waits"])
+    while event.get("until") and not os.path.exists(event["until"]):
+        time.sleep(0.005)
     if event.get("echo"):
         return event["echo"]
     return {"says": SAYS, "place": PLACE}
@@ -102,7 +104,7 @@ def test_a_save_is_the_next_requests_code_and_a_broken_one_its_error(
     assert stage.call() == "Runtime.UserCodeSyntaxError"
     file.write_text(API)
     assert stage.call()["says"] == "first"
-    dev.wait_for(r"\|  here  .*SyntaxError")
+    dev.wait_for(r"\|  here +.*SyntaxError")
 
 
 def test_events_and_answers_up_to_lambdas_limit_arrive_whole(stage: Stage, dev: DevProcess) -> None:
@@ -129,6 +131,19 @@ def test_who_waits_for_a_daemon_that_dies_is_told_at_once(stage: Stage, tmp_path
         dev.send(signal.SIGKILL)
         assert answer.result(60) == "Devbridge.Gone"
         assert time.monotonic() - began < 10, "and not after the function's 15 seconds"
+
+
+def test_a_request_that_is_under_way_at_ctrl_c_is_answered(stage: Stage, tmp_path: Path) -> None:
+    mark, go = tmp_path / "mark", tmp_path / "go"
+    with stage.dev() as dev, ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(stage.call, writes=str(mark), id="a", until=str(go))
+        eventually(mark.exists)
+        dev.send(signal.SIGINT)
+        dev.wait_for("^Stopping: 1 request gets up to 3 s; ")
+        go.touch()
+        assert answer.result(60)["place"] == LIVE
+        dev.wait()
+    assert mark.read_text() == "a\n"
 
 
 def test_when_nobody_is_at_home_the_deployed_code_answers_or_the_call_fails(stage: Stage) -> None:

@@ -83,6 +83,50 @@ def test_the_tests_of_a_fresh_project_and_of_the_page_pass_and_leave_nothing(
     assert project.left() == [], "nothing is left when pytest has ended"
 
 
+STARTS = """
+    import json
+
+    def handler(event, context):
+        print("asked")
+        return {"statusCode": 202, "body": json.loads(event["body"])["num"]}
+"""
+CALLS = """
+    import urllib.error
+    import urllib.request
+
+    def status(stage, body):
+        url = stage.outputs["ApiUrl"] + "/factorial"
+        request = urllib.request.Request(url, body, {"content-type": "application/json"})
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+
+    def test_that_passes(devbridge_stage):
+        assert status(devbridge_stage, b"{}") == 500
+        assert status(devbridge_stage, b'{"num": "5"}') == 202
+
+    def test_that_fails(devbridge_stage):
+        assert status(devbridge_stage, b"{}") == 500
+        assert status(devbridge_stage, b'{"num": "5"}') == 500
+"""
+
+
+def test_what_functions_have_printed_is_shown_where_a_test_fails(project: Project) -> None:
+    (project.root / "api" / "start.py").write_text(textwrap.dedent(STARTS))
+    (project.root / "tests" / "test_factorial.py").write_text(textwrap.dedent(CALLS))
+    with project.start() as process:
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1, output
+    section = output.partition("- Output of function api-start -")[2].partition("\n====")[0]
+    # Of a request the last words may come after its answer: those of the one before are there.
+    assert re.search(r"^asked\n--- devbridge: \S+ POST /factorial raised KeyError ", section, re.M)
+    assert "KeyError: 'num'" in section, output
+    assert section.count(" raised ") == 1, output
+
+
 INTERRUPTED = """
     import json, os, signal
     from pathlib import Path

@@ -58,7 +58,7 @@ def test_dev_and_deploy_take_over_each_others_stage_only_with_consent(app: Path)
 
     with DevProcess(app, *STAGE) as dev:
         assert dev.wait() == EXIT_NOT_CONFIRMED
-        assert "is a deployed one: its jobs run in the cloud" in dev.text
+        assert "is a deployed one: its jobs and functions run in the cloud" in dev.text
     with DevProcess(app, *STAGE, "--yes") as dev:
         dev.wait_for("^Ready")
         # The build has read its payload and deleted it, and still it can be run again, live.

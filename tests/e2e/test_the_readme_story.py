@@ -16,6 +16,7 @@ from devbridge.emulator.install import install
 from devbridge.emulator.ports import free_port
 from tests.e2e.dev_process import PYTHON, DevProcess, processes_of, run, run_line
 
+REQUEST = r"^\|  api-start  +POST /factorial"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "factorial"
 
 
@@ -49,6 +50,7 @@ def the_story(app: Path) -> None:
         assert status == 202
         job_id = json.loads(body)["jobId"]
         short = job_id[:8]
+        dev.wait_for(rf"{REQUEST} 202 ")
         dev.wait_for(run_line(short, "Invoke factorial"))
         dev.wait_for(run_line(short, r"\+\S+ +computing "))
         dev.wait_for(run_line(short, r"\+\S+ +wrote "))
@@ -72,6 +74,18 @@ def the_story(app: Path) -> None:
         again = json.loads(body)["jobId"][:8]
         dev.wait_for(run_line(again, r"\+\S+ +now calculating "), after=mark)
         dev.wait_for(run_line(again, "Done    took "), after=mark)
+        shown = "\n".join(dev.lines[mark:])
+        assert re.search(rf"{REQUEST}.*\n{run_line(again, 'Invoke')}", shown, re.M), shown
+
+        start = app / "api" / "start.py"
+        code = start.read_text()
+        begun = re.sub(r"^def handler\(.*$", r"\g<0>\n    print('asked')", code, flags=re.M)
+        start.write_text(begun)
+        dev.wait_for(r"^Reloaded api-start")
+        mark = dev.mark
+        assert curl(line)[0] == 202
+        dev.wait_for(r"^\|  api-start  +\+\S+ +asked$", after=mark)
+        assert "Deployed" not in dev.text
 
         url = re.search(r"https?://[^/\s'\"]+", line)
         assert url is not None

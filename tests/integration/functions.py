@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.jobs import Deployment, Jobs
 from devbridge.daemon.narrator import Narrator
-from devbridge.daemon.pool.functions import Functions, Reply
+from devbridge.daemon.pool.functions import Functions
+from devbridge.daemon.pool.replies import Reply
 from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.settings import Settings, Workshop
 from devbridge.daemon.told import Told

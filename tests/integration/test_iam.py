@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,10 +20,14 @@ from devbridge import deploy as deployment
 from devbridge import names
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
+from devbridge.daemon.credentials import RoleCredentials
 from devbridge.deploy import Request, secrets
 from devbridge.deploy.remove import remove
 from devbridge.emulator.state import Running
+from devbridge.live.roles import without_bridge
 from devbridge.names import Mode
+from devbridge.protocol.messages import Topics
+from devbridge.transport.base import AwsCredentials
 from tests.apps import IMPORTS, load
 from tests.clients import reset
 from tests.integration.test_any_app_deploys import fast
@@ -181,7 +187,7 @@ NOBODY_MAY: Final = (
     ("s3:GetObject", "s3 {assets}/calls/shop/elsewhere/x/event"),
     ("s3:PutObject", "s3 {assets}/calls/shop-2/{stage}/x/answer"),
     ("s3:DeleteObject", "s3 {assets}/calls/shop/elsewhere/x/event"),
-    ("lambda:InvokeFunction", "lambda function:shop_elsewhere_hello-cloud"),
+    ("lambda:InvokeFunction", "lambda function:shop_elsewhere_hello-cp"),
     ("iot:Connect", "iot client/devbridge-shop--{stage}--daemon"),
     ("iot:Subscribe", "iot topicfilter/devbridge/shop/{stage}/requests"),
 )
@@ -305,8 +311,8 @@ STUBS: Final[tuple[Row, ...]] = (
 )
 """What the stub of a live function needs."""
 COPIES: Final[tuple[Row, ...]] = (
-    ("lambda:InvokeFunction", "lambda function:shop_{stage}_hello-cloud"),
-    ("lambda:InvokeFunction", "lambda function:shop_{stage}_caller-cloud"),
+    ("lambda:InvokeFunction", "lambda function:shop_{stage}_hello-cp"),
+    ("lambda:InvokeFunction", "lambda function:shop_{stage}_caller-cp"),
 )
 TURNS: Final = tuple(
     (f"dynamodb:{action}", "dynamodb table/shop_{stage}_turns")
@@ -504,6 +510,34 @@ def test_who_may_take_a_role_on(
     else:
         with pytest.raises(ClientError, match="AccessDenied"):
             sts.assume_role(RoleArn=arn, RoleSessionName=who)
+
+
+def test_a_worker_has_its_functions_role_without_the_bridge(shop: Deployed) -> None:
+    arn = shop.role("dev", "CallerFunctionRole")["Arn"]
+    there, topics = shop.developer, Topics("shop", "dev")
+    key = {
+        "Bucket": names.asset_bucket(there.account, there.region),
+        "Key": topics.event_key("11111111-1111-1111-1111-111111111111"),
+    }
+
+    def client(service: str, policy: Callable[[str], str] | None = None) -> Any:
+        roles = RoleCredentials(lambda: there.client("sts"), policy=policy)
+        document = asyncio.run(roles.get(arn))
+        taken = AwsCredentials(
+            document["AccessKeyId"], document["SecretAccessKey"], document["Token"]
+        )
+        return there.client_as(service, taken)
+
+    workers = functools.partial(without_bridge, topics, there.account, there.region)
+    client("s3").put_object(**key, Body=b"a stub may")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client("s3", workers).get_object(**key)
+    client("s3").delete_object(**key)
+    invoke = {"InvocationType": "DryRun"}
+    client("lambda").invoke(FunctionName="shop_dev_caller-cp", **invoke)
+    client("lambda", workers).invoke(FunctionName="shop_dev_worker-invoker", **invoke)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client("lambda", workers).invoke(FunctionName="shop_dev_caller-cp", **invoke)
 
 
 def user(cloud: Cloud, name: str) -> Any:

@@ -36,7 +36,7 @@ api = Api(app, "web")
 notes = Table(app, "notes", partition_key="id")
 clicks, fast, bus = Stream(app, "clicks"), Stream(app, "fast"), EventBus(app, "own")
 front = LoadBalancer(app, "front", vpc=VPC)
-speak = Function(app, "speak", handler="speak.handler")
+speak = Function(app, "speak", handler="speak.handler", enable_live_dev=False)
 Job(app, "see", handler="see.handler", compute=Lambda(), bind=[seen], triggers=[
     OnQueue(orders),
     OnTopic(news, filter={"to": ["see"]}),

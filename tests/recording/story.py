@@ -70,6 +70,21 @@ def handler(event, context):
     run = Job.rates.run(payload=[order])
     return {"statusCode": 202, "body": run.job_id}
 """
+MENDED: Final = """\
+import json
+
+from devbridge.job import Job
+
+
+def handler(event, context):
+    print("asked for", event["rawPath"])
+    try:
+        order = json.loads(event["body"])
+    except ValueError as error:
+        return {"statusCode": 400, "body": f"no order: {error}"}
+    run = Job.rates.run(payload=[order])
+    return {"statusCode": 202, "body": run.job_id}
+"""
 JOBS: Final = """\
 rates = Job(app, "rates", handler="jobs/rates.handler")
 Job(app, "slow", handler="jobs/slow.handler", timeout="1 hour")
@@ -81,12 +96,12 @@ def first_hour(page: Page, app: Path, dev: Terminal, shell: Terminal) -> Text:
     """Live it; what is told of it is on the page. Returns what README's picture has."""
     page.say(INTRODUCTION)
     picture = _start(page, dev, shell)
-    picture.append("\n").append_text(_save(page, dev, shell))
+    picture.append("\n").append_text(_save(page, dev, shell, _curl(picture)))
     _completion(page, shell)
     _refusals(page, shell)
     url = _more_jobs(page, app, dev, shell)
     _errors(page, dev, shell)
-    _function(page, dev, shell, url)
+    _function(page, app, dev, shell, url)
     _again(page, dev, shell)
     _threads(page, dev, shell)
     _tests(page, shell)
@@ -106,9 +121,17 @@ def _start(page: Page, dev: Terminal, shell: Terminal) -> Text:
     shell.run("cd hello")
     shell.run(_curl(shown), r"jobId")
     page.show(shell)
-    dev.see(r"Done +took")
+    _called(dev, "100")
     page.show(dev)
     return shown
+
+
+def _called(dev: Terminal, num: str) -> None:
+    """The API was, and has started the job: each has its lines, and the request's first is above
+    the run's."""
+    dev.see(rf'POST /factorial( 202 \S+)?\n.*Invoke factorial {{"num":{num}}}')
+    dev.see(r"POST /factorial 202 ")
+    dev.see(r"Done +took")
 
 
 def _curl(shown: Text) -> str:
@@ -117,13 +140,13 @@ def _curl(shown: Text) -> str:
     return curl[1]
 
 
-def _save(page: Page, dev: Terminal, shell: Terminal) -> Text:
+def _save(page: Page, dev: Terminal, shell: Terminal, curl: str) -> Text:
     page.say("## A save is the next run's code")
     shell.run("sed -i 's/print(f\"comp/print(f\"now comp/' jobs/factorial.py")
     dev.see(r"^Reloaded factorial in")
-    shell.run("devbridge invoke factorial --payload '{\"num\": 5}'", r"RUNNING")
+    shell.run(curl.removesuffix("'") + "?num=5'", r"jobId")
     page.show(shell)
-    dev.see(r"Done +took .* result 120")
+    _called(dev, "5")
     return page.show(dev)
 
 
@@ -177,13 +200,26 @@ def _errors(page: Page, dev: Terminal, shell: Terminal) -> None:
     page.show(dev)
 
 
-def _function(page: Page, dev: Terminal, shell: Terminal, url: str) -> None:
-    page.say("## What the API's functions print, and how they fail")
+def _function(page: Page, app: Path, dev: Terminal, shell: Terminal, url: str) -> None:
+    page.say(
+        "## The API's functions are live, too\n\n"
+        "A request is a line. What the handler has printed is below it, and so is its error."
+    )
     shell.run(f"curl --json '{{\"id\": 8}}' {url}; echo", r"^[0-9a-f]{8}-")
+    dev.see(r"POST /orders 202 ")
+    dev.see(r"asked for /orders")
+    dev.see(r"KeyError: 'amount'")
     shell.run(f"curl --json 'no JSON' {url}; echo", r"Internal Server Error")
     page.show(shell)
-    dev.see(r"asked for /orders")
-    dev.see(r"JSONDecodeError")
+    dev.see(r"POST /orders raised JSONDecodeError ")
+    dev.see(r"json.loads\(event")
+    page.show(dev)
+    page.say("A save is the next request's code; nothing is deployed for it:")
+    page.save(app, "api/orders.py", MENDED)
+    dev.see(r"^Reloaded orders-api-orders in")
+    shell.run(f"curl --json 'no JSON' {url}; echo", r"^no order: Expecting value")
+    page.show(shell)
+    dev.see(r"POST /orders 400 ")
     page.show(dev)
 
 
@@ -233,7 +269,8 @@ def _ends(page: Page, dev: Terminal, shell: Terminal) -> None:
 def _in_time(page: Page, dev: Terminal, shell: Terminal) -> None:
     page.say(
         "## Once more, with a timeout that one can wait for\n\n"
-        "The second start has nothing to deploy."
+        "The second start deploys what was saved of a function since: it answers while nobody is\n"
+        "here ([live-functions.md](live-functions.md#nobody-at-home))."
     )
     dev.type("devbridge dev --local --timeout 2s")
     dev.see(r"^Ready in")

@@ -29,6 +29,19 @@ def test_notes_come_first_then_the_frames_then_what_belongs_to_it() -> None:
     ]
 
 
+def test_a_frame_of_endless_recursion_is_shown_once() -> None:
+    one, other = 'File "a.py", line 1, in f', 'File "b.py", line 2, in g'
+    frames = (one, *[FRAME] * 3, other, *[FRAME] * 1200)
+    shown = ['↳ File "jobs/a.py", line 3, in f', "      return 1 / 0"]
+    assert details(Failure("RecursionError", "too deep", frames)) == [
+        f"↳ {one}",
+        *shown * 3,
+        f"↳ {other}",
+        *shown,
+        "  [repeated 1,199 more times]",
+    ]
+
+
 def test_the_members_of_a_group_are_indented_and_what_is_left_out_is_counted() -> None:
     causes = (
         Cause("1 of 14:", "OSError", "two\nlines", (FRAME,), depth=1),

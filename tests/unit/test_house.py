@@ -83,8 +83,12 @@ def test_no_room_imports_itself_by_way_of_others() -> None:
     assert cycles(graph) == set()
 
 
-def test_the_contracts_between_rooms_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_contracts_between_rooms_are_kept(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They stand in pyproject.toml."""
+    # Else all loggers that there are were off from now on, for the tests that follow.
+    monkeypatch.setattr("logging.config.dictConfig", lambda config: None)
     code = import_linter.lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
     assert code == import_linter.EXIT_STATUS_SUCCESS, capsys.readouterr().out
 

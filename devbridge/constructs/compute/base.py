@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Final, Self
 
+from devbridge.constructs import values
 from devbridge.constructs.app import Bindable
 from devbridge.constructs.compute.workers import Workers
 from devbridge.constructs.file_systems import mount_problem
@@ -123,7 +124,7 @@ class ComputeBase:
 def shown(compute: object, *names: str) -> str:
     """A `compute` as app.py has it: the options `names`, else those that are not the default."""
     parts = [
-        f"{field.name}={getattr(compute, field.name)!r}"
+        f"{field.name}={values.written(getattr(compute, field.name))}"
         for field in dataclasses.fields(compute)  # type: ignore[arg-type]
         if (field.name in names if names else getattr(compute, field.name) != field.default)
     ]

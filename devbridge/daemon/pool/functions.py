@@ -23,6 +23,7 @@ from devbridge.daemon.pool.events import Effect, Event
 from devbridge.daemon.pool.faults import Fault
 from devbridge.daemon.pool.hearing import FunctionWorker, Hearing, Reload
 from devbridge.daemon.pool.pool import Pool
+from devbridge.daemon.pool.replies import Replies, Reply
 from devbridge.daemon.pool.workers import GRACE
 from devbridge.daemon.requests import Kind, answered, asking
 from devbridge.daemon.runtime_api import RuntimeApi
@@ -37,12 +38,12 @@ log = logging.getLogger(__name__)
 KILL_DEADLINE: Final = 5.0
 """Seconds after `GRACE` in which every worker must be gone."""
 LOOKING: Final = 4
-"""So many times as long as a look at the sources has taken, there is no other: under load, looks
-take a fifth of the time at most."""
+"""So many times as long as a look at the sources has taken of this thread's time, there is no
+other: under load, looks take a fifth of it."""
+LONGEST_BLIND: Final = 0.02
+"""Seconds that this may be at most: who saves, and then calls, takes longer to arrive."""
 
 UNHEARD: Final = "Devbridge.Unheard"
-
-Reply = Responded | Raised
 
 
 class Functions:
@@ -74,6 +75,9 @@ class Functions:
         """When the timer goes off, in seconds since the epoch."""
         self._calls: dict[str, Call] = {}
         """The requests that were not answered, by the wire's ids."""
+        self._answered = asyncio.Event()
+        """There are none."""
+        self._replies = Replies()
         self._workers: dict[str, FunctionWorker] = {}
         self._look_again: dict[str, float] = {}
         """Until when a function's sources are not looked at again, monotonic."""
@@ -144,15 +148,19 @@ class Functions:
         if self.has(asked.function):
             self._look(function_key(asked.function))
         self._calls[asked.request_id] = Call(asked, event, asking(event))
+        self._answered.clear()
         until = time.time() + asked.remaining / 1000
         self._handle(events.Asked(asked.request_id, asked.function, asked.aws_request_id, until))
 
     def _repeat(self, asked: Invoke) -> None:
-        """Its stub has heard nothing of it. What was answered is not answered again, and never runs
-        in the cloud, too."""
-        if asked.request_id not in self._calls:
+        """Its stub has heard nothing of it. It runs no second time, and not in the cloud, too."""
+        if asked.request_id in self._calls:
+            return
+        reply = self._replies.find(asked.request_id, time.monotonic())
+        if reply is None:
             fault = faults.of_failure(Failure(UNHEARD, "its answer was lost on its way back"))
-            self._answer(asked, Raised(request_id=asked.request_id, error=fault.document))
+            reply = Raised(request_id=asked.request_id, error=fault.document)
+        self._answer(asked, reply)
 
     def abandoned(self, request_id: str) -> None:
         """Nobody waits for the answer to this request any more."""
@@ -167,6 +175,16 @@ class Functions:
     def broken(self) -> Sequence[str]:
         """The functions that cannot be loaded, as far as that is known."""
         return self._pool.broken
+
+    @property
+    def under_way(self) -> int:
+        """How many requests were not answered."""
+        return len(self._calls)
+
+    async def finish(self) -> None:
+        """Return when they are."""
+        if self._calls:
+            await self._answered.wait()
 
     async def close(self) -> None:
         """End every worker, in order, and serve no more. Idempotent."""
@@ -244,11 +262,12 @@ class Functions:
     # --- requests ----------------------------------------------------------------------------
 
     def _look(self, key: str) -> None:
-        began = time.monotonic()
-        if began >= self._look_again.get(key, 0.0):
-            self._reload.look_at(key)
-            now = time.monotonic()
-            self._look_again[key] = now + LOOKING * (now - began)
+        if time.monotonic() < self._look_again.get(key, 0.0):
+            return
+        began = time.thread_time()  # on a busy machine more passes by the clock
+        self._reload.look_at(key)
+        blind = min(LOOKING * (time.thread_time() - began), LONGEST_BLIND)
+        self._look_again[key] = time.monotonic() + blind
 
     def _give(self, worker_id: str, request_id: str, deadline: float) -> None:
         call, worker = self._calls[request_id], self._workers[worker_id]
@@ -259,8 +278,14 @@ class Functions:
         # While the worker wakes up; its output is not read before this has returned.
         self._narrator.tell(Requested(worker.who, call.words.what))
 
-    def _reply(self, request_id: str, answer: bytes | Fault, worker_id: str) -> None:
+    def _over(self, request_id: str) -> Call | None:
         call = self._calls.pop(request_id, None)
+        if not self._calls:
+            self._answered.set()
+        return call
+
+    def _reply(self, request_id: str, answer: bytes | Fault, worker_id: str) -> None:
+        call = self._over(request_id)
         if call is None:
             return
         if isinstance(answer, bytes):
@@ -276,15 +301,17 @@ class Functions:
             self._tell(call, worker_id, "", Mood.BAD, answer)
 
     def _send(self, asked: Invoke, reply: Reply) -> None:
+        self._replies.keep(reply, time.monotonic())
         try:
             self._answer(asked, reply)
         except Exception:  # what else was decided is to be done all the same
             log.exception("a request of %s could not be answered", asked.function)
 
     def _dropped(self, request_id: str, worker_id: str) -> None:
-        call = self._calls.pop(request_id, None)
-        if call is not None and worker_id:
-            self._tell(call, worker_id, "abandoned: nobody waits for its answer", Mood.WARN)
+        if call := self._over(request_id):
+            when = "" if worker_id else " before it began"
+            how = f"abandoned{when}: nobody waits for its answer"
+            self._tell(call, worker_id, how, Mood.WARN)
 
     def _tell(
         self, call: Call, worker_id: str, how: str, mood: Mood, failure: Failure | None = None

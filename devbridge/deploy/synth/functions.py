@@ -30,7 +30,9 @@ def add_function(stack: Stack, function: Function) -> None:
         resource = _with_code(stack, function, role, log_group)
         if reserved is not None and not live:
             resource.ReservedConcurrentExecutions = reserved
-        stack.add_main(function, resource, function.tags)
+        title = stack.add_main(function, resource, function.tags)
+        if live:
+            stack.labels[title] += ", deployed code"
     if live:
         stub = stub_of(stack, function, role)
         if reserved is not None:

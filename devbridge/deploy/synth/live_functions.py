@@ -17,6 +17,7 @@ from devbridge.deploy.references import arn, arn_of, ref
 from devbridge.deploy.synth.bridge import bridge
 from devbridge.deploy.synth.placement import function_policy, has_code, is_live
 from devbridge.deploy.synth.stack import Stack, checked_environment
+from devbridge.deploy.synth.triggers.wanted import hidden
 from devbridge.protocol.messages import Topics
 
 STUB_HANDLER: Final = "stub_lambda/function.handler"
@@ -41,7 +42,7 @@ def add_shared(stack: Stack, functions: Sequence[Function]) -> None:
 def grants(stack: Stack, function: Function) -> list[Json]:
     """What the role of a live function needs for its stub."""
     topics = Topics(stack.app.name, stack.stage)
-    objects = arn("s3", f"{stack.assets.bucket}/calls/{stack.app.name}/{stack.stage}/*")
+    objects = arn("s3", f"{stack.assets.bucket}/{topics.call_keys}*")
     found = [
         *bridge(stack, topics.calls),
         allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], [objects]),
@@ -88,9 +89,9 @@ def stub_of(stack: Stack, function: Function, role: str) -> Any:
 
 
 def _timeout(function: Function) -> int:
-    """Seconds. What reads a queue may not take longer than messages are hidden (Lambda, API,
-    CreateEventSourceMapping), and that was set for the function's own time."""
+    """Seconds. What reads a queue may not take longer than its messages are hidden (Lambda, API,
+    CreateEventSourceMapping); for how long that is of a queue that exists, is not known."""
     own = math.ceil(function.timeout.total_seconds())
-    if any(isinstance(trigger, OnQueue) for trigger in function.triggers):
-        return own
-    return min(_LONGEST, own + _CONNECTING)
+    queues = [trigger.queue for trigger in function.triggers if isinstance(trigger, OnQueue)]
+    most = [own if queue.known else int(hidden(queue).total_seconds()) for queue in queues]
+    return max(own, min(_LONGEST, own + _CONNECTING, *most))

@@ -35,9 +35,11 @@ from .corrections import (
     refusals,
     scheduler,
     speed,
+    starts,
     subscriptions,
     tagged,
     templates,
+    updates,
     users,
     workers,
 )
@@ -116,6 +118,8 @@ def _correct_functions() -> None:
     listeners.hide_runtime_apis()
     environments.isolate()
     workers.read_to_the_mark()
+    updates.finish_first()
+    starts.take_turns()
     functions.tell_as_lambda()
     node_functions.run_with_node()
     asynchronous.invoke_as_lambda()

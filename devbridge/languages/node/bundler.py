@@ -138,11 +138,19 @@ class DevBundler:
         """Bundle as `devbridge deploy` does, and return what it warns of.
 
         Raises:
-            BundleError: the bundle that would be deployed cannot be made.
+            BundleError: the bundle that would be deployed cannot be made, and the one of `bundle`
+                can: who launches that is told what is wrong with it.
             ToolMissing: there is no esbuild.
         """
         asked = self._asked(root, handler, options, runtime, install)
-        return self._bundles.deployed(asked).warnings
+        try:
+            return self._bundles.deployed(asked).warnings
+        except BundleError:
+            try:
+                self.bundle(root, handler, options, runtime, install)
+            except BundleError:
+                return ()
+            raise
 
     def processes(self) -> list[int]:
         """The process ids of the esbuilds that run."""

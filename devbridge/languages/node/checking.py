@@ -36,7 +36,7 @@ class Checks:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._said: dict[str, list[str]] = {}
-        """What was said of each job the last time."""
+        """What was found of each job the last time. Of those that share a file, it is said once."""
 
     def later(self, spec: WorkerSpec) -> None:
         """A worker of this was launched: check its code, after a pause."""
@@ -76,7 +76,8 @@ class Checks:
         except DevbridgeError as error:  # `deploy` says it
             log.info("%s is not checked: %s", spec.job, error)
             return
-        before, self._said[spec.job] = self._said.get(spec.job, []), found
+        before = {text for said in self._said.values() for text in said}
+        self._said[spec.job] = found
         for text in found:
             if text not in before:
                 self._say(f"warning: {spec.job}: {text}")

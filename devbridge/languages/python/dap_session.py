@@ -74,8 +74,9 @@ class Session:
                 arguments["terminateDebuggee"] = False
             case "attach":
                 self._attaches(arguments)
-            case "continue":
+            case "continue":  # a run may end before it could tell that it goes on
                 self._steps = False
+                self._goes_on(step=False)
             case _ if command in _STEPS:
                 self._steps = True
         return message, None

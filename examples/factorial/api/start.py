@@ -1,4 +1,5 @@
-"""The API's function: it starts the job and answers at once."""
+"""The API's function: it starts the job and answers at once. Save this file, and the next request
+has the new code."""
 
 import base64
 import json

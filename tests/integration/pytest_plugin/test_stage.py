@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,15 +25,16 @@ from devbridge.errors import (
 )
 from devbridge.pytest_plugin import apps
 from devbridge.pytest_plugin.in_process import JobRunner
-from devbridge.pytest_plugin.stage import Stage
+from devbridge.pytest_plugin.stage import WAIT, Stage
 from devbridge.pytest_plugin.start import started
 from devbridge.resources import Table, variable
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(180)
 
 FILES = {
     "app.py": """
-        from devbridge import App, Bucket, Config, Job, Secret, Table
+        from devbridge import Api, App, Bucket, Config, Function, Job, Secret, Table
 
         app = App("tested")
         notes = Table(app, "notes", partition_key="id")
@@ -45,6 +49,13 @@ FILES = {
         Job(app, "given", handler="jobs/given.handler", environment=given)
         Job(app, "broken", handler="jobs/broken.handler")
         Job(app, "built", handler="jobs/built.handler", enable_live_dev=False)
+        packed = Function(app, "packed", handler="api/ask.handler", enable_live_dev=False)
+        Api(app, "api", routes={"GET /ask": "api/ask.handler", "GET /packed": packed})
+    """,
+    "api/ask.py": """
+        def handler(event, context):
+            print("asked", event["rawPath"])
+            return {"statusCode": 200, "body": event["queryStringParameters"]["text"]}
     """,
     "jobs/store.py": """
         from dataclasses import dataclass
@@ -213,6 +224,43 @@ def test_an_environment_has_what_is_known_later_and_what_is_secret(
     assert run("given") == live
 
 
+# --- functions ----------------------------------------------------------------------------------
+
+
+def asked(stage: Stage, path: str) -> str:
+    url = f"{stage.outputs['ApiUrl']}{path}"
+    with urllib.request.urlopen(url) as answer:  # noqa: S310 - on loopback
+        return str(answer.read().decode())
+
+
+def test_a_function_is_tested_as_it_is_saved(stage: Stage, root: Path) -> None:
+    assert asked(stage, "/ask?text=one") == "one"
+    code = root / "api" / "ask.py"
+    saved = code.read_text()
+    code.write_text(saved.replace('["text"]', '["text"] + "!"'))
+    try:
+        eventually(lambda: asked(stage, "/ask?text=one") == "one!", WAIT)
+        assert asked(stage, "/packed?text=one") == "one", "that is deployed: it is never live"
+    finally:
+        code.write_text(saved)
+    eventually(lambda: asked(stage, "/ask?text=one") == "one", WAIT)
+
+
+def test_what_functions_have_said_is_known_once(stage: Stage) -> None:
+    asked(stage, "/ask?text=before")
+    stage.functions_said()
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        asked(stage, "/ask?of=nothing")
+    caught.value.close()
+    assert caught.value.code == 500
+    asked(stage, "/ask?text=after")  # what is told of a request may come after its answer
+    said = stage.functions_said()["api-ask"]
+    assert re.search(r"^--- devbridge: \S+Z GET /ask raised KeyError \S+ms$", said, re.M), said
+    assert "asked /ask\n" in said
+    assert 'return {"statusCode": 200' in said
+    assert said.count("raised") == 1
+
+
 # --- in this process ----------------------------------------------------------------------------
 
 
@@ -241,4 +289,4 @@ def test_a_handler_in_this_process_may_do_what_its_role_may(stage: Stage, run: J
 
 def test_it_leaves_nothing_in_the_apps_folder(stage: Stage, root: Path) -> None:
     stage.invoke("store", {"text": "x"}).wait()
-    assert {path.name for path in root.iterdir()} <= {"app.py", "jobs", "__pycache__"}
+    assert {path.name for path in root.iterdir()} <= {"app.py", "api", "jobs", "__pycache__"}

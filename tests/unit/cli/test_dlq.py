@@ -142,6 +142,7 @@ def test_what_cannot_go_back_is_an_error_and_stays(sqs: FakeSqs) -> None:
     assert done.exit_code == errors.EXIT_CLOUD
     assert done.stdout == "1 of 2 messages redriven to incoming\n"
     assert f"{stays}  stays: names a queue that is not this stage's" in done.stderr
+    assert done.stderr.count("not this stage's") == 1
     assert f"devbridge dlq show orders {stays[:8]}" in done.stderr
     assert len(sqs.queues["dead"]) == 1
 

@@ -74,6 +74,11 @@ async def test_the_document_is_that_of_the_container_protocol(
     assert sts.calls == [{"RoleArn": ROLE, "RoleSessionName": "devbridge", "DurationSeconds": 3600}]
 
 
+async def test_a_session_has_no_more_than_its_policy_says(sts: Sts) -> None:
+    await RoleCredentials(sts, policy=lambda role: f"of {role}").get(ROLE)
+    assert sts.calls[0]["Policy"] == f"of {ROLE}"
+
+
 async def test_a_session_is_kept_until_the_sdk_would_ask_for_a_younger_one(
     credentials: RoleCredentials, sts: Sts
 ) -> None:

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devbridge.daemon.freshness import STALE, TICK, Freshness
+from devbridge.daemon.freshness import TICK, Freshness
+from devbridge.transport.patience import FAR
 
-TOO_OLD = 2.0
-"""Seconds after which a stub has given up."""
+STALE, TOO_OLD = FAR.stale, FAR.taken
+"""`TOO_OLD`: seconds after which a stub has given up."""
 
 
 class World:
@@ -37,7 +38,7 @@ class World:
         self.believed: list[float] = []
         self.refused: list[float] = []
         self.pings = 0
-        self.freshness = Freshness(self.clocks)
+        self.freshness = Freshness(self.clocks, STALE)
 
     @property
     def clocks(self) -> tuple[float, float]:
@@ -236,12 +237,12 @@ def test_a_line_with_a_long_round_trip_is_asked_while_calls_come_and_no_longer(
 
 
 def test_the_first_call_over_a_connection_was_sent_since_it_was_made() -> None:
-    assert Freshness((100.0, 5000.0)).is_fresh((100.0 + STALE - 0.1, 5000.0))
-    assert not Freshness((100.0, 5000.0)).is_fresh((100.0 + STALE, 5000.0))
-    assert not Freshness((100.0, 5000.0)).is_fresh((100.0, 5000.0 + STALE))
+    assert Freshness((100.0, 5000.0), STALE).is_fresh((100.0 + STALE - 0.1, 5000.0))
+    assert not Freshness((100.0, 5000.0), STALE).is_fresh((100.0 + STALE, 5000.0))
+    assert not Freshness((100.0, 5000.0), STALE).is_fresh((100.0, 5000.0 + STALE))
 
 
 def test_an_answer_that_nobody_has_asked_for_proves_nothing() -> None:
-    freshness = Freshness((100.0, 100.0))
+    freshness = Freshness((100.0, 100.0), STALE)
     freshness.ponged()
     assert not freshness.is_fresh((105.0, 105.0))

@@ -46,30 +46,40 @@ def test_the_time_since_the_start_fills_a_column() -> None:
 
 
 def test_every_line_of_a_run_begins_with_its_short_id() -> None:
-    assert lines.bar(ENTRY.job_id, "factorial", 0, PLAIN, 36) == "|  8f14e45f  "
-    assert lines.bar_of_job("factorial", 0, PLAIN) == "|  factorial  "
+    bars = lines.Bars.of(["factorial"])
+    assert bars.run(ENTRY.job_id, "factorial", PLAIN, 36) == "|  8f14e45f  "
+    assert bars.job("factorial", PLAIN) == "|  factorial  "
 
 
 def test_where_there_are_several_jobs_the_name_stands_before_it_in_a_column() -> None:
-    width = lines.column(["factorial", "report"])
-    assert lines.bar(ENTRY.job_id, "factorial", width, PLAIN, 36) == "|  factorial  8f14e45f  "
-    assert lines.bar(ENTRY.job_id, "report", width, PLAIN, 36) == "|  report     8f14e45f  "
-    assert lines.bar_of_job("report", width, PLAIN) == "|  report               "
+    bars = lines.Bars.of(["factorial", "report"])
+    assert bars.run(ENTRY.job_id, "factorial", PLAIN, 36) == "|  factorial  8f14e45f  "
+    assert bars.run(ENTRY.job_id, "report", PLAIN, 36) == "|  report     8f14e45f  "
+    assert bars.job("report", PLAIN) == "|  report               "
 
 
-def test_there_is_no_such_column_for_one_job() -> None:
-    assert lines.column(["factorial"]) == lines.column([]) == 0
+def test_lines_of_functions_begin_where_those_of_runs_do() -> None:
+    bars = lines.Bars.of(["factorial"], ["api-start", "api-ask"])
+    assert bars.run(ENTRY.job_id, "factorial", PLAIN, 36) == "|  8f14e45f   "
+    assert bars.job("factorial", PLAIN) == "|  factorial  "
+    assert bars.function("api-start", PLAIN, 36) == "|  api-start  "
+    assert bars.function("api-ask", PLAIN, 36) == "|  api-ask    "
+    several = lines.Bars.of(["factorial", "report"], ["orders-api-orders", "ask"])
+    assert several.run(ENTRY.job_id, "report", PLAIN, 36) == "|  report     8f14e45f  "
+    assert several.function("orders-api-orders", PLAIN, 36) == "|  orders-api-orders    "
+    assert lines.Bars.of([], ["a", "bcd"]).function("a", PLAIN, 36) == "|  a         "
 
 
 def test_a_long_name_is_shown_without_its_middle() -> None:
-    width = lines.column(["a", "nightly-recalculation-of-all"])
-    assert width == lines.LONGEST_NAME
-    bar = lines.bar(ENTRY.job_id, "nightly-recalculation-of-all", width, PLAIN, 36)
-    assert bar == "|  nightl…-of-all  8f14e45f  "
+    long = "nightly-recalculation-of-all"
+    bars = lines.Bars.of(["a", long], [long])
+    assert bars == lines.Bars(lines.LONGEST_NAME, lines.LONGEST_FUNCTION)
+    assert bars.run(ENTRY.job_id, long, PLAIN, 36) == "|  nightl…-of-all  8f14e45f  "
+    assert bars.function(long, PLAIN, 36) == "|  nightly-rec…ation-of-all  "
 
 
 def test_all_of_it_has_one_colour() -> None:
-    bar = lines.bar(ENTRY.job_id, "a", 3, Style(True), 36)
+    bar = lines.Bars(3).run(ENTRY.job_id, "a", Style(True), 36)
     assert bar == "\x1b[36m|  a    8f14e45f\x1b[0m  "
 
 
@@ -167,8 +177,10 @@ def test_a_run_that_was_stopped_says_after_how_long(state: State, word: str) -> 
     ("own", "limit"), [(False, "--concurrency"), (True, "the job's own concurrency")]
 )
 def test_a_run_that_waits_says_for_which_limit(own: bool, limit: str) -> None:
-    said = lines.waits(Waits(ENTRY.job_id, "factorial", 2, own), PLAIN)
-    assert said == f"Waiting factorial: 2 of 2 slots are taken ({limit})"
+    wait = Waits(ENTRY.job_id, "factorial", 2, own)
+    assert lines.waits(wait, 1, PLAIN) == f"Waiting factorial: 2 of 2 slots are taken ({limit})"
+    said = lines.waits(wait, 1204, PLAIN)
+    assert said == f"Waiting factorial: 1,204 runs, 2 of 2 slots are taken ({limit})"
 
 
 def test_a_failure_of_which_nothing_is_known_is_still_shown() -> None:
@@ -214,3 +226,10 @@ def test_it_is_said_when_there_are_no_workers_and_when_there_are_again() -> None
 
 def test_a_run_that_waits_for_a_debugger_says_where() -> None:
     assert lines.debugger("ws://127.0.0.1:9229/x") == "Debugger ws://127.0.0.1:9229/x"
+
+
+def test_who_stops_the_daemon_sees_who_gets_how_long() -> None:
+    end = "Ctrl-C again ends everything at once"
+    assert lines.leaving((0, "request", 3.0), (0, "run", 10.0)) == f"Stopping: {end}"
+    both = lines.leaving((1, "request", 3.0), (2, "run", 10.0))
+    assert both == f"Stopping: 1 request gets up to 3 s; 2 runs get up to 10 s; {end}"

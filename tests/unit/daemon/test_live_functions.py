@@ -20,6 +20,7 @@ from devbridge.protocol.messages import Abandoned, CallReply, Invoke, Responded,
 from devbridge.protocol.session import frames
 from devbridge.runs.model import FunctionSpec
 from devbridge.testing import MemoryObjects
+from devbridge.transport.patience import FAR
 
 SPECS = {
     "api": FunctionSpec(
@@ -45,6 +46,11 @@ class Pool:
         self.answer = answer
         self.functions: Mapping[str, FunctionSpec] = {}
         self.did: list[str] = []
+        self.under_way = 0
+        self.answered = asyncio.Event()
+
+    async def finish(self) -> None:
+        await self.answered.wait()
 
     async def start(self) -> None:
         self.did.append("start")
@@ -103,7 +109,7 @@ def functions(bridge: Bridge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     there: Any = SimpleNamespace()
     workshop = Workshop(there, lambda spec, address: {}, objects=MemoryObjects())
     here: Any = bridge
-    return LiveFunctions(settings, workshop, Narrator(), there, here)
+    return LiveFunctions(settings, workshop, Narrator(), there, here, FAR.stale)
 
 
 def call(function: str = "api") -> Invoke:
@@ -152,13 +158,28 @@ async def test_saves_reach_the_workers(functions: LiveFunctions) -> None:
     assert Pool.made.did == ["saved ['api()']"]
 
 
-async def test_leaving_closing_and_killing_are_the_workers_ends(functions: LiveFunctions) -> None:
-    await functions.leave()
-    assert functions._calls.leaving
+async def test_closing_and_killing_are_the_workers_ends(functions: LiveFunctions) -> None:
     await functions.close()
     await functions.close()
     functions.kill()
-    assert Pool.made.did == ["close", "close", "close", "kill"]
+    assert Pool.made.did == ["close", "close", "kill"]
+
+
+async def test_who_leaves_lets_requests_be_answered(
+    functions: LiveFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Pool.made.under_way = 2
+    assert functions.leave() == 2
+    assert functions._calls.leaving
+    finishing = asyncio.create_task(functions.finish())
+    await asyncio.sleep(0)
+    assert not finishing.done()
+    Pool.made.answered.set()
+    await finishing
+    Pool.made.answered.clear()
+    monkeypatch.setattr(module, "FINISH", 0.0)
+    await functions.finish()
+    assert Pool.made.did == []
 
 
 async def test_the_clocks_are_looked_at_until_it_is_cancelled(functions: LiveFunctions) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -591,6 +592,23 @@ async def test_a_function_is_looked_at_when_it_is_about_to_be_called(live: Desk)
 async def test_a_function_whose_workers_are_of_no_use_is_renewed(live: Desk) -> None:
     live.reloading.renew("api()")
     assert (live.posted, live.pool.saved_) == ([], [frozenset({"api()"})])
+
+
+async def test_it_is_known_whose_stand_in_is_older_than_what_was_saved(live: Desk) -> None:
+    live.functions = {name: function(name, stands_in=name == "api") for name in ("api", "alone")}
+    live.reloading._deployed(live.deployment())
+    live.reloading.launched("alone()")
+    assert live.reloading.undeployed == []
+    live.reloading._saved(frozenset({"api()", "alone()"}))
+    assert live.reloading.undeployed == ["api"]
+    live.ours = False
+    assert live.reloading.undeployed == [], "the newer daemon has deployed it"
+    live.ours = True
+    before, after = (replace(live.deployment(), loaded=live.clock() + s) for s in (-1, 1))
+    live.reloading._deployed(before)
+    assert live.reloading.undeployed == ["api"], "it was loaded before the save"
+    live.reloading._deployed(after)
+    assert live.reloading.undeployed == []
 
 
 async def test_a_broken_function_is_mended_by_its_file(live: Desk) -> None:

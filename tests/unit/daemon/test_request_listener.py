@@ -68,8 +68,10 @@ class Shown:
     def after(self, seconds: float) -> list[str]:
         """The lines that so much time adds."""
         before = len(self.paper.lines)
-        for delay, timer in self.timers:
-            if delay == seconds and not timer.cancel.called:
+        due = [timer for delay, timer in self.timers if delay == seconds]
+        self.timers = [each for each in self.timers if each[0] != seconds]
+        for timer in due:
+            if not timer.cancel.called:
                 timer.call(*timer.args)
         return self.paper.lines[before:]
 

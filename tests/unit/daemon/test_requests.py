@@ -88,7 +88,15 @@ def test_all_others_are_calls(event: object) -> None:
 
 def test_nobody_waits_for_the_words_of_what_is_large_or_no_json() -> None:
     assert requests.asking(b"{" * 20) == INVOKED
-    assert requests.asking(json.dumps({**V2, "body": "x" * LARGEST}).encode()) == INVOKED
+    assert requests.asking(json.dumps({"a": "x" * LARGEST}).encode()) == INVOKED
+    assert requests.asking(b'"http":{"method":"GET","path":"\\q"}' + b" " * LARGEST) == INVOKED
+
+
+def test_of_a_large_request_the_path_is_found_wherever_its_body_is() -> None:
+    body = {"body": "x" * LARGEST}
+    for event in ({**V2, **body}, {**body, **V2}):
+        found = requests.asking(json.dumps(event).encode())
+        assert found == Asking("POST /factorial", Kind.HTTP)
 
 
 def test_a_path_cannot_obey_the_terminal() -> None:
@@ -121,7 +129,7 @@ BATCH = Asking("sqs: 3 records", Kind.BATCH)
             Mood.GOOD,
         ),
         (AUTHORIZER, {"policyDocument": {"Statement": {"Effect": "Deny"}}}, "denied", Mood.WARN),
-        (AUTHORIZER, 5, "", Mood.PLAIN),
+        (AUTHORIZER, 5, "decided nothing", Mood.BAD),
         (BATCH, None, "", Mood.GOOD),
         (BATCH, {"batchItemFailures": [{}, {}]}, "2 failed", Mood.WARN),
         (BATCH, {"batchItemFailures": 5}, "", Mood.GOOD),

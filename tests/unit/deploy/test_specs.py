@@ -146,6 +146,7 @@ def test_a_functions_spec_has_all_that_app_py_says_of_it(root: Path) -> None:
         definition_arn="arn:aws:lambda:eu-west-1:123456789012:function:demo_dev_f-fn",
         runtime="python3.12",
         build={"esbuild": {}, "install": ()},
+        stands_in=True,
         function_name="demo_dev_f-fn",
         log_group="/aws/lambda/demo_dev_f-fn",
         reserved=3,
@@ -163,6 +164,19 @@ def test_a_function_that_says_nothing_has_the_stages_python_and_no_limit(root: P
     ).values()
     assert spec.environment == {"AWS_EXECUTION_ENV": "AWS_Lambda_python3.11"}
     assert (spec.reserved, spec.vpc, spec.runtime) == (None, False, "")
+
+
+def test_it_is_known_whose_deployed_code_stands_in(root: Path) -> None:
+    with loading(root):
+        app = App("demo")
+        Function(app, "f", handler="api/start.handler")
+        Function(app, "g", handler="api/start.handler", offline="error")
+        Job(app, "a", handler="jobs/a.handler")
+        Job(app, "b", handler="jobs/a.handler", offline="cloud")
+    values = dict.fromkeys(("FFunctionRole", "GFunctionRole", "ARole", "BRole"), ROLE)
+    there = (app, FakeCloud(), SETTINGS, values, Path(sys.executable))
+    found = [*specs.function_specs(*there).values(), *specs.job_specs(*there)]
+    assert [spec.name for spec in found if spec.stands_in] == ["f", "b"]
 
 
 def test_only_live_functions_of_a_dev_stage_are_handled_on_the_laptop(root: Path) -> None:

@@ -140,7 +140,7 @@ def test_only_a_deployed_stage_is_asked_for_before_it_is_taken(
     ask_first(
         app, NOTHING, Config(root=Path(), python=Path(), stage="ann"), developer.voice, yes=yes
     )
-    assert developer.asked == ["run its jobs on this machine?"] * asked
+    assert developer.asked == ["run them on this machine?"] * asked
     assert len(developer.said) == asked
 
 

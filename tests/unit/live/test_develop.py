@@ -9,9 +9,11 @@ import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -224,6 +226,7 @@ class Daemon:
         self.ready = asyncio.Event()
         self.killed = False
         self.broken: list[str] = []
+        self.undeployed: list[str] = []
         self.act: Task | None = None
 
     async def wait_until_ready(self) -> None:
@@ -292,6 +295,40 @@ async def test_when_all_is_ready_the_terminal_says_what_there_is(serving: Servin
     await asyncio.wait_for(task, DEADLINE)
 
 
+async def test_so_it_does_of_functions_that_are_live(serving: Serving) -> None:
+    serving.good = replace(
+        serving.good, deployed=replace(serving.good.deployed, functions={"b": Mock(), "c": Mock()})
+    )
+    serving.daemon.broken = ["c"]
+    task = serving()
+    serving.daemon.ready.set()
+    await serving.shows("s: a, b. Broken: c.\n")
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.wait_for(task, DEADLINE)
+
+
+@pytest.mark.parametrize(
+    ("cloud", "said"),
+    [
+        (None, True),
+        (SimpleNamespace(detached=True), True),
+        (SimpleNamespace(detached=False), False),
+    ],
+)
+async def test_where_older_code_stands_in_from_now_on_that_is_said(
+    cloud: Any, said: bool, serving: Serving
+) -> None:
+    if cloud is not None:
+        serving.embedded = SimpleNamespace(failure=lambda: None, running=cloud)
+    serving.daemon.undeployed = ["api-start"]
+    task = serving()
+    serving.daemon.ready.set()
+    await serving.shows("Ready in ")
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.wait_for(task, DEADLINE)
+    assert ("older than your last saves: api-start;" in serving.screen.read_text()) == said
+
+
 async def test_jobs_that_cannot_be_loaded_are_not_ready(serving: Serving) -> None:
     serving.daemon.broken = ["a"]
     serving.deployer.unloaded("a", lambda: pytest.fail("the daemon has said it"))
@@ -348,7 +385,8 @@ async def test_a_second_signal_ends_all_at_once(
     monkeypatch.setattr(os, "_exit", codes.append)
     serving.daemon.act = is_slow
     task = serving()
-    await asyncio.sleep(0)
+    serving.daemon.ready.set()
+    await serving.shows("Ready in ")
     os.kill(os.getpid(), signal.SIGINT)
     await asyncio.wait_for(task, DEADLINE)
     assert serving.daemon.killed

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.constructs import Api, App, Function, Job, OnRequest, Schedule, Vpc
+from devbridge.constructs import Api, App, Function, Job, OnLog, OnRequest, Schedule, Vpc
 from devbridge.constructs.app import loading
-from devbridge.live.ready import outside, ready, schedules_off
+from devbridge.live.ready import outside, ready, schedules_off, unheard
 
 
 @pytest.fixture
@@ -117,3 +117,19 @@ def test_functions_that_are_not_in_their_vpc_here_are_named_by_it(tmp_path: Path
     first, second = outside(app)
     assert first.startswith(f"a, b: here, and not in {one.id} (subnet-11111111): ")
     assert second.startswith(f"c: here, and not in {other.id} (subnet-22222222): ")
+
+
+def test_it_is_said_who_hears_nothing_of_what_is_printed_here(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("def handler(event, context): ...\n")
+    with loading(tmp_path):
+        app = App("demo")
+        live = Function(app, "live", handler="a.handler")
+        job = Job(app, "job", handler="a.handler")
+        cloud = Function(app, "cloud", handler="a.handler", enable_live_dev=False)
+        Function(app, "b", handler="a.handler", triggers=[OnLog(live), OnLog(cloud, name="x")])
+        Job(app, "c", handler="a.handler", triggers=[OnLog(live), OnLog(job, name="y")])
+    assert list(unheard(app)) == [
+        "what live prints is here, and in no log group: unheard by c, b",
+        "what job prints is here, and in no log group: unheard by c",
+    ]
+    assert list(unheard(App("empty"))) == []

@@ -82,9 +82,9 @@ def test_a_function_is_called_and_not_waited_for(server: Server) -> None:
 
 def test_a_function_is_called_and_its_answer_is_as_it_came(server: Server) -> None:
     server.answers = [(200, b'{"a":  1}')]
-    assert aws.answer_of("demo_dev_f-cloud", b'{"b": 2}', "", 5.0) == (b'{"a":  1}', False)
+    assert aws.answer_of("demo_dev_f-cp", b'{"b": 2}', "", 5.0) == (b'{"a":  1}', False)
     ((method, path, headers, body),) = server.requests
-    assert (method, path) == ("POST", "/2015-03-31/functions/demo_dev_f-cloud/invocations")
+    assert (method, path) == ("POST", "/2015-03-31/functions/demo_dev_f-cp/invocations")
     assert body == b'{"b": 2}'
     assert {"x-amz-invocation-type", "x-amz-client-context"} & headers.keys() == set()
 

@@ -252,6 +252,26 @@ def test_a_module_or_a_handler_that_exits_ends_the_process(
     assert serve(f"def handler(event, context):\n    {code}", 1).answers() == [("ended", end)]
 
 
+@pytest.mark.parametrize(
+    ("code", "last"),
+    [
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        # What cannot be told ends the process, as it ends AWS's own runtime.
+        ("raise type('E', (Exception,), {'__str__': lambda self: 1 / 0})", "ZeroDivisionError: "),
+    ],
+)
+def test_an_end_that_is_no_error_of_the_request_shows_the_users_frames_alone(
+    serve: Callable[..., Client], code: str, last: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = serve(f"def handler(event, context):\n    {code}", 1)
+    assert client.answers() == [("ended", 1)]
+    *lines, end = capsys.readouterr().err.splitlines()
+    assert end.startswith(last)
+    last_frames = lines[len(lines) - lines[::-1].index("Traceback (most recent call last):") - 1 :]
+    files = [line for line in last_frames if line.startswith("  File ")]
+    assert [file.split('"')[1] for file in files] == [str(Path.cwd() / "api" / "start.py")]
+
+
 def test_the_root_logger_writes_lambdas_lines(
     serve: Callable[..., Client], capsys: pytest.CaptureFixture[str]
 ) -> None:

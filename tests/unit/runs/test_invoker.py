@@ -144,6 +144,9 @@ def test_an_unknown_job_is_told_with_those_there_are_and_the_likely_one(tmp_path
     with pytest.raises(UnknownJob, match="did you mean 'factorial'") as caught:
         find_job(app, "factorail")
     assert caught.value.remedy == "use one of its jobs: alone, factorial"
-    Function(app, "audit", handler="a.handler")
-    with pytest.raises(UnknownJob, match="'audit' is a Function of the app 'demo', not a job"):
+    audit = Function(app, "audit", handler="a.handler")
+    with pytest.raises(
+        UnknownJob, match="'audit' is a Function of the app 'demo', not a job"
+    ) as no:
         find_job(app, "audit")
+    assert no.value.where == str(audit.where) != str(app.where)

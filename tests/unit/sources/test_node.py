@@ -69,6 +69,13 @@ def test_what_it_exports_instead_is_named(tmp_path: Path) -> None:
     assert missing.allowed == "it exports: go, handler"
 
 
+def test_of_several_exports_the_default_one_is_not_the_one_to_rename(tmp_path: Path) -> None:
+    (tmp_path / "a.ts").write_text("export const go = 1; export default () => 2")
+    missing = NODE.missing(tmp_path, RUN)
+    assert missing is not None
+    assert missing.allowed == "it exports: go"
+
+
 def test_a_default_export_where_a_named_one_is_meant_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.ts").write_text("export default async () => 1")
     missing = NODE.missing(tmp_path, RUN)

@@ -18,10 +18,12 @@ from devbridge.protocol.messages import (
     Responded,
     Taken,
 )
+from devbridge.transport.base import Endpoint
+from devbridge.transport.patience import FAR, NEAR
 from stub_lambda import bridge as bridge_module
 from stub_lambda import calling as module
 from stub_lambda.bridge import Bridge
-from stub_lambda.calling import REMEMBERED, TAKEN, Absent, Broken, Caller, Lost, Why
+from stub_lambda.calling import Absent, Broken, Caller, Lost, Why
 
 from .worlds import GONE, ONLINE, SETTINGS, WHO, Connection, World
 
@@ -156,10 +158,26 @@ def test_who_does_not_take_a_call_in_time_is_absent_and_told_not_to_take_it(
     world: World, caller: Caller
 ) -> None:
     world.answers, began, call = nobody, world.now, a_call(caller)
-    assert caller.call(call, 29) == Absent(Why.SILENT, DEVELOPER)
-    assert world.now - began == pytest.approx(TAKEN, abs=0.1)
+    absent = caller.call(call, 29)
+    assert absent == Absent(Why.SILENT, DEVELOPER)
+    assert world.now - began == pytest.approx(FAR.taken, abs=0.1)
+    assert absent.sentence("demo").endswith(
+        "does not answer for demo: is it suspended, or too busy?"
+    )
     gone = Abandoned(request_id=call.request_id, stub_id=caller.stub_id)
     assert [each for _, each in world.calls] == [call, gone]
+
+
+def test_the_embedded_cloud_is_given_time_as_it_shares_its_machine(world: World) -> None:
+    endpoint = Endpoint("iot.example", "eu-west-1", dial=("127.0.0.1", 4566))
+    caller = Caller(Bridge(replace(SETTINGS, endpoint=endpoint)))
+    call = a_call(caller)
+    world.answers = lambda _call: [(NEAR.taken - 1, responded(call))]
+    assert caller.call(call, 29) == responded(call)
+    world.answers = nobody
+    assert caller.call(a_call(caller), 29) == Absent(Why.SILENT, DEVELOPER)
+    world.answers, call = at_once, a_call(caller)
+    assert caller.call(call, 29) == responded(call), "it is asked each time"
 
 
 def test_who_did_not_answer_is_not_asked_again_for_half_a_minute(
@@ -168,11 +186,11 @@ def test_who_did_not_answer_is_not_asked_again_for_half_a_minute(
     world.answers = nobody
     caller.call(a_call(caller), 29)
     asked, began = len(world.calls), world.now
-    world.now += REMEMBERED - 1
+    world.now += FAR.remembered - 1
     assert caller.call(a_call(caller), 29) == Absent(Why.SILENT, DEVELOPER)
-    assert world.now - began == pytest.approx(REMEMBERED - 1)
+    assert world.now - began == pytest.approx(FAR.remembered - 1)
     assert len(world.calls) == asked
-    world.now, world.answers = began + REMEMBERED + 1, at_once
+    world.now, world.answers = began + FAR.remembered + 1, at_once
     call = a_call(caller)
     assert caller.call(call, 29) == responded(call)
 
@@ -223,6 +241,26 @@ def test_a_connection_that_has_died_without_a_sign_is_made_anew_and_the_call_sen
     assert caller.call(call, 29) == responded(call)
     assert world.now - began < 1
     assert [each for _, each in world.connections[1].called] == [call], "the same one: it runs once"
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_was_sent_may_run_and_runs_nowhere_else_when_the_broker_is_out_of_reach(
+    world: World, caller: Caller, again: bool
+) -> None:
+    world.answers = nobody
+
+    def cut() -> None:
+        world.cut()
+        if again:
+            world.after(0.1, world.cut)
+        else:
+            world.refuses_connections = BrokerUnreachable("no route", where="iot.example")
+
+    world.after(0.5, cut)
+    lost = caller.call(a_call(caller), 29)
+    assert isinstance(lost, Lost)
+    assert lost.why is Broken.UNSURE
+    assert "nobody knows whether the function runs" in lost.sentence("demo (stage ann)")
 
 
 def test_a_daemon_that_ends_under_a_call_is_told_within_a_second_or_two(

@@ -22,19 +22,19 @@ def answers(monkeypatch: pytest.MonkeyPatch, answer: bytes, *, failed: bool) -> 
 
 def test_what_it_returns_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = answers(monkeypatch, b'{"statusCode": 200}', failed=False)
-    assert call_copy("api-cloud", b"{}", '{"custom": 1}', 3.0) == {"statusCode": 200}
+    assert call_copy("api-cp", b"{}", '{"custom": 1}', 3.0) == {"statusCode": 200}
     context = base64.b64encode(b'{"custom": 1}').decode()
-    assert asked == ["api-cloud", b"{}", context, 3.0]
+    assert asked == ["api-cp", b"{}", context, 3.0]
 
 
 def test_who_has_no_client_context_gives_none(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = answers(monkeypatch, b"null", failed=False)
-    assert call_copy("api-cloud", b"{}", None, 3.0) is None
+    assert call_copy("api-cp", b"{}", None, 3.0) is None
     assert asked[2] == ""
 
 
 def test_what_it_raises_is_raised_here(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, b'{"errorType": "ValueError", "errorMessage": "no"}', failed=True)
     with pytest.raises(FaultException) as raised:
-        call_copy("api-cloud", b"{}", None, 3.0)
+        call_copy("api-cp", b"{}", None, 3.0)
     assert raised.value.exception_type == "ValueError"

@@ -27,7 +27,7 @@ SETTINGS = FunctionSettings(
     function="api",
     bucket="assets",
     timeout=20.0,
-    copy="demo_ann_api-cloud",
+    copy="demo_ann_api-cp",
 )
 NOISE = random.Random(1).randbytes(400_000).hex()  # noqa: S311
 
@@ -198,7 +198,7 @@ def test_when_nobody_is_at_home_the_deployed_code_answers(monkeypatch: pytest.Mo
     monkeypatch.setattr(module, "call_copy", copy)
     for why in Why:
         assert answer_to({"a": 1}, Absent(why))[0] == "from the cloud"
-        assert asked == ["demo_ann_api-cloud", b'{"a":1}', None, 30.0]
+        assert asked == ["demo_ann_api-cp", b'{"a":1}', None, 30.0]
         asked.clear()
 
 
@@ -230,7 +230,7 @@ def test_the_handler_keeps_its_connection_for_the_same_settings(
         "BUCKET": "assets",
         "TIMEOUT": "20",
         "OFFLINE": "cloud",
-        "COPY": "demo_ann_api-cloud",
+        "COPY": "demo_ann_api-cp",
     }
     for name, value in variables.items():
         monkeypatch.setenv(f"DEVBRIDGE_{name}", value)

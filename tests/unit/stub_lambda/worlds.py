@@ -119,7 +119,7 @@ class Connection:
     ) -> None:
         if world.refuses_connections is not None:
             raise world.refuses_connections
-        assert (endpoint, keep_alive) == (SETTINGS.endpoint, KEEP_ALIVE)
+        assert (endpoint.host, keep_alive) == (SETTINGS.endpoint.host, KEEP_ALIVE)
         self.client_id, self.subscriptions, self.timeout = client_id, subscriptions, timeout
         self.ended: Disconnected | None = None
         self.heard = world.now

@@ -1,4 +1,4 @@
-"""What this app is made of. `devbridge dev` deploys it and runs its jobs on this machine."""
+"""What this app is made of. `devbridge dev` deploys it, and runs its handlers on this machine."""
 
 from devbridge import Api, App, Job, Table
 

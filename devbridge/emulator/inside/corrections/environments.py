@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 from typing import Any, Final
@@ -66,6 +66,7 @@ def isolate() -> None:
     """Correct `core.lambda_runtime`. Before others change how its processes are ended."""
     runtime, lambdas = ministack("core.lambda_runtime"), ministack("services.lambda_svc")
     signal_, invoke, spawn = runtime._signal, runtime.Worker.invoke, runtime.Worker._spawn
+    kill_workers = runtime.kill_workers
 
     def signalled(process: Any) -> None:
         if isinstance(process, Environment):
@@ -85,8 +86,14 @@ def isolate() -> None:
         with _in_time(worker, float(worker.config.get("Timeout", 3))):
             spawn(worker)
 
+    def killed(workers: Iterable[Any]) -> None:
+        listed = [each for each in workers if each is not None]
+        end_all(each._proc for each in listed if isinstance(each._proc, Environment))
+        kill_workers(listed)
+
     members = {name: getattr(subprocess, name) for name in subprocess.__all__}
     runtime.subprocess = SimpleNamespace(**{**members, "Popen": Environment})
+    runtime.kill_workers = killed
     runtime._signal, runtime.Worker.invoke, runtime.Worker._spawn = signalled, invoked, spawned
     before(lambdas, "get_state", runtime.reset)
 
@@ -106,7 +113,8 @@ def _in_time(worker: Any, seconds: float) -> Iterator[None]:
 
     def give_up() -> None:
         late.set()
-        worker._proc.end()
+        if isinstance(process := worker._proc, Environment):  # it may not even have one
+            process.end()
 
     timer = threading.Timer(INIT + seconds, give_up)
     timer.daemon = True
@@ -127,6 +135,7 @@ class Environment(subprocess.Popen[str]):
     def __init__(self, arguments: Any, *, env: Mapping[str, str], **options: Any) -> None:
         config = _here.config or {"FunctionName": env.get("AWS_LAMBDA_FUNCTION_NAME", "")}
         self.stream = _here.stream = log_stream(config, uuid.uuid4().hex, time.time())
+        self.ended = False
         self._folder = tempfile.mkdtemp(prefix="tmp-of-function-")
         own = {STREAM: self.stream, GROUP: log_group(config), "TMPDIR": self._folder}
         super().__init__(arguments, env={**env, **own}, **options)
@@ -135,16 +144,33 @@ class Environment(subprocess.Popen[str]):
 
     def end(self) -> None:
         """Kill its processes, as AWS does, and delete its temporary files. Idempotent."""
-        for _ in range(_ROUNDS):
-            # Once the first one is reaped, its number may be another's.
-            first = self.pid if self.poll() is None else None
-            left = members(processes(environments=True), f"{STREAM}={self.stream}", first)
-            for pid in left:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-            if not left:
-                break
+        end_all([self])
+
+    def left(self, listed: Sequence[Process]) -> set[int]:
+        """Those of its processes that there are."""
+        # Once the first one is reaped, its number may be another's.
+        first = self.pid if self.poll() is None else None
+        return members(listed, f"{STREAM}={self.stream}", first)
+
+    def forget(self) -> None:
+        """Delete its temporary files: all of its processes are gone."""
+        self.ended = True
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def end_all(environments: Iterable[Environment]) -> None:
+    """End them together: to look at all processes takes long."""
+    ending = [each for each in environments if not each.ended]
+    for _ in range(_ROUNDS if ending else 0):
+        listed = list(processes(environments=True))
+        left = {pid for each in ending for pid in each.left(listed)}
+        for pid in left:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if not left:
+            break
+    for each in ending:
+        each.forget()
 
 
 def members(found: Iterable[Process], mark: str, first: int | None) -> set[int]:

@@ -2,8 +2,9 @@
 end, and what becomes of a function that does not start is told.
 
 ministack waits 50 ms for what a function prints that prints nothing, takes 5 ms without a line for
-its end, so that what comes later is in the log of the next invocation, and loses what was printed
-by a function that did not start.
+its end, so that what comes later is in the log of the next invocation, loses what was printed by a
+function that did not start, and then ends all other environments of the function under their
+requests.
 
 What runs in a function marks the end of an invocation in the log before it answers
 (`inside/in_function.py`, `inside/node/wire.mjs`), and tells its errors as documents.
@@ -34,7 +35,7 @@ def read_to_the_mark() -> None:
     """Correct `core.lambda_runtime`. After `environments.isolate`."""
     runtime = ministack("core.lambda_runtime")
     class_of, base = runtime._worker_class_for, runtime.Worker
-    own = _worker(base)
+    own = _worker(base, runtime)
 
     def class_for(config: Mapping[str, Any]) -> Any:
         found = class_of(config)
@@ -43,11 +44,30 @@ def read_to_the_mark() -> None:
     runtime._worker_class_for = class_for
 
 
-def _worker(base: Any) -> Any:
+def _worker(base: Any, runtime: Any) -> Any:
     class MarkedWorker(base):  # type: ignore[misc]
         """An environment whose log is read to the end of an invocation."""
 
+        def started(self) -> None:
+            """It has loaded the function, or failed to (see `starts`)."""
+
+        _proc: Any
+
+        def invoke(self, *arguments: Any, **options: Any) -> Any:
+            try:
+                return super().invoke(*arguments, **options)
+            except Exception as error:  # that is the end of this one alone
+                process, self._proc = self._proc, None
+                runtime._signal(process)
+                return {"status": "error", "error": str(error)}
+
         def _spawn(self) -> None:
+            try:
+                self._start()
+            finally:
+                self.started()
+
+        def _start(self) -> None:
             try:
                 super()._spawn()
             except RuntimeError as error:

@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from devbridge.daemon.pool import replies
 from devbridge.daemon.pool.functions import UNHEARD
 from devbridge.daemon.told import Answered, Broken, Gone, Printed, Reloaded, Requested
 from devbridge.environment import inherited
@@ -255,6 +257,23 @@ async def test_a_request_under_way_finishes_on_the_old_code(live: Bench) -> None
     assert end.body == b'"old"'
 
 
+async def test_each_request_looks_for_saves_however_slow_a_busy_machine_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(tmp_path, files={"api/start.py": ECHO}) as live:
+        await live.result()
+        looked = []
+
+        def look(key: str) -> None:
+            looked.append(key)
+            time.sleep(0.1)
+
+        monkeypatch.setattr(live.reloading, "look_at", look)
+        for _ in range(3):
+            await live.result()
+        assert looked == ["api()"] * 3
+
+
 async def test_a_broken_save_says_where_at_once_and_the_next_save_mends_it(live: Bench) -> None:
     await live.result()
     live.code("def handler(event, context) return 1", "export const handler = () => return 1")
@@ -270,7 +289,8 @@ async def test_a_broken_save_says_where_at_once_and_the_next_save_mends_it(live:
     assert f"api/start{live.suffix}" in page["body"]
     broken = await live.told(Broken)
     assert (broken.job, broken.failure.type, broken.function) == ("api", "SyntaxError", True)
-    assert len([each for each in live.kept.told if isinstance(each, Broken)]) == 1
+    # A request that comes a second later is a try of its own, which finds the same.
+    assert len([each for each in live.kept.told if isinstance(each, Broken) and each.new]) == 1
     live.code(*NEW)
     assert await live.told(Reloaded)
     assert await live.result() == "new"
@@ -439,8 +459,8 @@ async def test_at_the_end_no_process_is_left(live: Bench) -> None:
     await asyncio.to_thread(_gone, pid)
 
 
-async def test_a_request_that_comes_again_runs_once_and_an_answer_that_was_lost_is_said_to_be(
-    live: Bench,
+async def test_a_request_that_comes_again_runs_once_and_is_answered_again(
+    live: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = Invoke(
         request_id=str(uuid.uuid4()),
@@ -454,19 +474,28 @@ async def test_a_request_that_comes_again_runs_once_and_an_answer_that_was_lost_
     live.functions.invoke(asked, b'{"count": true}')
     await live.end(asked.request_id)
     assert len(live.answers[asked.request_id]) == 1
-    # Its stub has not heard that: it must not think that the function was never called.
+    # Its stub has not heard that.
+    live.functions.invoke(asked, b'{"count": true}')
+    first, again = live.answers[asked.request_id]
+    assert isinstance(first, Responded)
+    assert json.loads(first.body or b"")["calls"] == 1
+    assert again == first
+    # It must not think that the function was never called when the answer is not kept any more.
+    monkeypatch.setattr(replies, "KEPT", 0.0)
     live.functions.invoke(asked, b'{"count": true}')
     last = live.answers[asked.request_id][-1]
     assert isinstance(last, Raised)
     assert json.loads(last.error)["errorType"] == UNHEARD
 
 
-async def test_a_request_that_nobody_waits_for_is_not_begun(tmp_path: Path) -> None:
+async def test_a_request_that_nobody_waits_for_is_not_begun_which_is_said(tmp_path: Path) -> None:
     files = {"api/start.py": "open('ran', 'w')\ndef handler(event, context): return 1"}
     async with bench(tmp_path, files=files, standbys=False) as live:
         late = live.ask(remaining=0)
         assert await live.result() == 1
         assert late not in live.answers
+        told = await live.told(Answered)
+        assert told.how == "abandoned before it began: nobody waits for its answer"
 
 
 async def test_an_answer_that_cannot_be_sent_ends_nothing(

@@ -396,6 +396,24 @@ def test_the_check_tells_what_only_a_deployed_bundle_breaks(
     assert warning.startswith("jobs/a.ts:1:")
 
 
+def test_the_check_does_not_tell_again_what_the_launch_tells(
+    bundler: DevBundler, write: Write
+) -> None:
+    root = write({"jobs/a.ts": "import './gone'\nexport const handler = () => 1"})
+    with pytest.raises(BundleError, match=r"cannot resolve '\./gone'"):
+        bundler.bundle(root, "jobs/a.handler", {})
+    assert bundler.check(root, "jobs/a.handler", {}) == ()
+
+
+def test_the_check_tells_what_only_the_launch_can_bundle(
+    bundler: DevBundler, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write({"jobs/a.ts": "import './gone'\nexport const handler = () => 1"})
+    monkeypatch.setattr(bundler, "bundle", lambda *_: None)  # it leaves packages to Node
+    with pytest.raises(BundleError, match=r"cannot resolve '\./gone'"):
+        bundler.check(root, "jobs/a.handler", {})
+
+
 def test_bundles_that_nobody_has_made_for_a_week_are_deleted(
     bundler: DevBundler, tmp_path: Path, write: Write
 ) -> None:

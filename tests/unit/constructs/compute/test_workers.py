@@ -19,6 +19,7 @@ from devbridge.errors import InvalidValue
         (Workers(max=True), "max True"),
         (Workers(per_worker=0), "per_worker 0"),
         (Workers(min=6), "min 6 with max 5 is not allowed | allowed: min not above max"),
+        (Workers, "Fargate(workers=Workers) is not allowed | allowed: as workers, Workers(min=0"),
         (3, "Fargate(workers=3) is not allowed | allowed: as workers, Workers(min=0, max=5"),
     ],
 )

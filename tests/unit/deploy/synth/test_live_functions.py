@@ -11,7 +11,6 @@ import pytest
 from devbridge.constructs import Api, App, Bucket, Function, Job, OnQueue, Queue, Vpc
 from devbridge.constructs.app import loading
 from devbridge.deploy.synth import Template
-from devbridge.errors import InvalidValue
 from tests.unit.deploy.synth.conftest import MakeApp
 from tests.unit.deploy.templates import (
     DEVELOPER,
@@ -74,7 +73,7 @@ def test_the_stub_has_the_functions_name_and_is_told_what_it_forwards(root: Path
         "DEVBRIDGE_OFFLINE": "cloud",
         "DEVBRIDGE_BUCKET": "assets",
         "DEVBRIDGE_TIMEOUT": "60",
-        "DEVBRIDGE_COPY": "demo_dev_f-cloud",
+        "DEVBRIDGE_COPY": "demo_dev_f-cp",
     }
 
 
@@ -94,7 +93,7 @@ def test_the_deployed_code_is_a_function_beside_it_with_all_that_the_app_says(ro
         )
     )
     copy, stub = properties(template, "FFunctionCopy"), properties(template, "FFunction")
-    assert copy["FunctionName"] == "demo_dev_f-cloud"
+    assert copy["FunctionName"] == "demo_dev_f-cp"
     assert (copy["Runtime"], copy["Architectures"]) == ("python3.13", ["arm64"])
     assert (copy["MemorySize"], copy["Timeout"]) == (1024, 120)
     assert (copy["Handler"], copy["Code"]["S3Key"]) == ("api/start.handler", "f.zip")
@@ -108,6 +107,13 @@ def test_the_deployed_code_is_a_function_beside_it_with_all_that_the_app_says(ro
     assert stub["ReservedConcurrentExecutions"] == 3
     assert "ReservedConcurrentExecutions" not in copy
     assert "VpcConfig" not in stub
+
+
+def test_plans_tell_the_deployed_code_from_the_function(root: Path) -> None:
+    labels = linted(one(root)).labels
+    assert labels["FFunction"] == "Function 'f'"
+    assert labels["FFunctionCopy"] == "Function 'f', deployed code"
+    assert linted(one(root, enable_live_dev=False)).labels["FFunction"] == "Function 'f'"
 
 
 def test_what_stubs_say_of_themselves_is_in_one_log_group_for_all(root: Path) -> None:
@@ -176,7 +182,7 @@ def test_the_role_has_beside_its_own_just_what_the_stub_does(root: Path) -> None
     }
     here = "arn:${AWS::Partition}"
     objects = [{"Fn::Sub": here + ":s3:::assets/calls/demo/dev/*"}]
-    copy = here + ":lambda:${AWS::Region}:${AWS::AccountId}:function:demo_dev_f-cloud"
+    copy = here + ":lambda:${AWS::Region}:${AWS::AccountId}:function:demo_dev_f-cp"
     assert {action: on for action, on in more.items() if on and action[:4] != "iot:"} == {
         "s3:GetObject": objects,
         "s3:PutObject": objects,
@@ -221,8 +227,6 @@ def test_routes_and_triggers_lead_to_the_stub(synthed_app: MakeApp) -> None:
     assert [title for title, text in kept.items() if "FFunctionCopy" in text] == []
     (mapping,) = of_type(template, "AWS::Lambda::EventSourceMapping").values()
     assert "FFunction" in json.dumps(mapping["Properties"]["FunctionName"])
-    # Lambda refuses a mapping whose function may take longer than its messages are hidden.
-    assert properties(template, "FFunction")["Timeout"] == 60
 
 
 @pytest.mark.parametrize(("own", "stubs"), [("3 seconds", 13), ("15 minutes", 900)])
@@ -230,6 +234,31 @@ def test_the_stub_has_time_to_connect_beside_the_functions_own(
     own: str, stubs: int, root: Path
 ) -> None:
     assert properties(linted(one(root, timeout=own)), "FFunction")["Timeout"] == stubs
+
+
+@pytest.mark.parametrize(
+    ("own", "hidden", "stubs"),
+    [
+        ("1 minute", None, 70),
+        ("2 seconds", "12 seconds", 12),
+        ("1 second", None, 6),
+        ("1 minute", "exists", 60),
+    ],
+)
+def test_a_stub_that_reads_a_queue_takes_no_longer_than_its_messages_are_hidden(
+    own: str, hidden: str | None, stubs: int, synthed_app: MakeApp
+) -> None:
+    # Lambda refuses a mapping whose function may.
+    def define(app: App) -> None:
+        if hidden == "exists":
+            arn = "arn:aws:sqs:eu-west-1:123456789012:work"
+            queue = Queue.existing(app, "work", arn=arn)
+        else:
+            queue = Queue(app, "work", visibility_timeout=hidden)
+        reads = [OnQueue(queue)]
+        Function(app, "f", handler="api/start.handler", timeout=own, triggers=reads)
+
+    assert properties(synthed_app(define), "FFunction")["Timeout"] == stubs
 
 
 def test_a_node_function_has_a_stub_of_python(root: Path) -> None:
@@ -263,12 +292,12 @@ def test_a_job_is_as_ever_beside_a_live_function(root: Path) -> None:
     assert "calls" not in json.dumps(allowed(template, "StubRole"))
 
 
-def test_a_name_that_is_too_long_for_the_copy_is_told_and_fits_without_one(root: Path) -> None:
+@pytest.mark.parametrize("options", [{}, {"offline": "error"}, {"mode": "deployed"}])
+def test_the_longest_name_that_lambda_allows_has_room_for_the_copy(
+    options: dict[str, Any], root: Path
+) -> None:
     name, longest = "f" * 40, "a" * (64 - 40 - len("_dev_-fn"))
     with loading(root):
         app = App(longest)
         Function(app, name, handler="api/start.handler")
-    with pytest.raises(InvalidValue, match="-cloud' has 67 characters"):
-        made(app)
-    assert lint(made(app, offline="error")) == []
-    assert lint(made(app, mode="deployed")) == []
+    assert lint(made(app, **options)) == []

@@ -56,6 +56,13 @@ async def test_it_is_said_again_when_it_comes_back(desk: Desk) -> None:
     assert desk.said == ["warning: a: x", "warning: a: x"]
 
 
+async def test_what_is_wrong_with_a_file_is_said_once_whichever_jobs_share_it(desk: Desk) -> None:
+    for desk.warnings in (["x"], [], ["x"]):
+        await desk.launched(job="a")
+        await desk.launched(job="b")
+    assert desk.said == ["warning: a: x", "warning: a: x"]
+
+
 async def test_a_bundle_that_cannot_be_made_is_told_with_its_place(desk: Desk) -> None:
     failure = Failure("BundleError", "top-level await", ("jobs/a.ts:1:2\n    await x",))
     desk.error = BundleError(failure)

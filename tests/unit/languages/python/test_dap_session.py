@@ -79,8 +79,9 @@ def test_a_worker_is_halted_while_it_is_stopped_and_it_is_told_where(
     stop(session, room, "/app/jobs/x.py")
     assert room.told == [True, "jobs/x.py:12"]
     session.asked(request("continue", threadId=3))
-    session.told(event("continued", threadId=3))
     assert room.told[2:] == [False, None]
+    session.told(event("continued", threadId=3))
+    assert len(room.told) == 4
 
 
 async def test_of_steps_only_the_time_is_told(session: Session, room: Room) -> None:

@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyHandlerV2 } from "aws-lambda";
 import { Job } from "devbridge/job";
 
-/** Starts the job and answers at once. */
+/** Starts the job and answers at once. Save this file, and the next request has the new code. */
 export const handler: APIGatewayProxyHandlerV2 = async (event) => {
   const num = requestedNum(event);
   if (!Number.isInteger(num)) {

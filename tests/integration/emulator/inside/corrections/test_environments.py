@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ import pytest
 from devbridge.emulator.state import Running
 from tests.clients import reset
 from tests.integration.emulator.inside.stacks import Stack, allow, function, role, wait_for
+from tests.waiting import eventually
 
 CODE: Final = """\
 import os, subprocess, sys, tempfile, time
@@ -106,3 +108,35 @@ def test_its_processes_end_with_it_and_have_written_into_its_log(
     group = f"/aws/lambda/{stack.resource('Short')}"
     found = stack.client("logs").filter_log_events(logGroupName=group)["events"]
     assert "from the child" in [event["message"].strip() for event in found[-6:]]
+
+
+def test_an_update_ends_no_invocation_that_is_under_way(
+    shared_cloud: Running, tmp_path: Path
+) -> None:
+    begun, go = tmp_path / "begun", tmp_path / "go"
+    code = f"""\
+import os, time
+def handler(event, context):
+    if event["do"] == "wait":
+        open({str(begun)!r}, "w").close()
+        while not os.path.exists({str(go)!r}):
+            time.sleep(0.01)
+    return [os.environ["SAYS"], os.getpid()]
+"""
+    made = Stack(shared_cloud.endpoint_url, "updated")
+
+    def deploy(says: str, *, update: bool = False) -> tuple[str, str]:
+        variables = {"Variables": {"SAYS": says}}
+        long = function(code, Timeout=60, Environment=variables)
+        return made.deploy({"Role": role(allow("logs:*")), "Long": long}, update=update)
+
+    assert deploy("one") == ("CREATE_COMPLETE", "")
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(call, made, "Long", do="wait")
+        eventually(begun.exists)
+        assert deploy("other", update=True) == ("UPDATE_COMPLETE", "")
+        assert call(made, "Long", do="tell")[0] == "other"
+        go.touch()
+        says, pid = waits.result(60)
+    assert says == "one"
+    eventually(lambda: is_gone(pid))

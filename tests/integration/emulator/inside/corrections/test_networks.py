@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -10,6 +12,7 @@ from devbridge.emulator.state import Running
 from tests.clients import reset
 from tests.integration.emulator.inside.stacks import Stack, role
 
+DOCS: Final = Path(__file__).parents[5] / "docs"
 GROUP: Final = {
     "Type": "AWS::EC2::SecurityGroup",
     "Properties": {"GroupDescription": "jobs"},
@@ -49,6 +52,10 @@ def test_an_account_has_a_default_network(stack: Stack) -> None:
     assert {each["VpcId"] for each in (*subnets, group)} == {vpc["VpcId"]}
     assert [each["AvailabilityZone"][-1] for each in subnets] == ["a", "b", "c"]
     assert all(each["MapPublicIpOnLaunch"] for each in subnets)
+    page = (DOCS / "binding.md").read_text("utf-8")
+    named = re.findall(r'"((?:vpc|subnet|sg)-\w+)"', page.partition("and one is:\n")[2])
+    ids = [each["SubnetId"] for each in subnets[:2]]
+    assert named[:4] == [vpc["VpcId"], *ids, group["GroupId"]]
 
 
 def test_groups_rules_templates_and_profiles_are_made_changed_and_deleted(stack: Stack) -> None:

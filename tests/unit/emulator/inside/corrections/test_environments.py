@@ -4,13 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 
 from devbridge.emulator.inside.corrections import environments
 from devbridge.emulator.inside.corrections.environments import log_group, log_stream, members
-from devbridge.emulator.inside.machines.processes import Process
+from devbridge.emulator.inside.machines.processes import Process, processes
 from tests.unit.emulator.inside.conftest import MakeModule
 
 ALL = [
@@ -62,7 +64,9 @@ def test_a_function_that_does_not_start_is_ended_when_its_time_is_over(
 
         def invoke(self) -> None: ...
 
-    runtime: Any = ministack("core.lambda_runtime", Worker=Worker, _signal=None, reset=None)
+    runtime: Any = ministack(
+        "core.lambda_runtime", Worker=Worker, _signal=None, reset=None, kill_workers=None
+    )
     ministack("services.lambda_svc", get_state=None)
     monkeypatch.setattr(environments, "INIT", 0.1)
     environments.isolate()
@@ -70,3 +74,35 @@ def test_a_function_that_does_not_start_is_ended_when_its_time_is_over(
     with pytest.raises(environments.Late, match=r"^Task timed out after 0\.10 seconds$"):
         worker._spawn()
     assert worker._proc.wait() == -signal.SIGKILL
+
+
+def test_many_environments_end_together_for_one_look_at_all_processes(
+    ministack: MakeModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Worker:
+        def _spawn(self) -> None: ...
+        def invoke(self) -> None: ...
+
+    killed: list[Any] = []
+    runtime: Any = ministack(
+        "core.lambda_runtime", Worker=Worker, _signal=None, reset=None, kill_workers=killed.extend
+    )
+    ministack("services.lambda_svc", get_state=None)
+    environments.isolate()
+    looks: list[bool] = []
+
+    def look(*, environments: bool) -> Iterable[Process]:
+        looks.append(environments)
+        return processes(environments=environments)
+
+    monkeypatch.setattr(environments, "processes", look)
+    script = [sys.executable, "-c", "import time; time.sleep(60)"]
+    made = [runtime.subprocess.Popen(script, env=dict(os.environ)) for _ in range(3)]
+    workers = [SimpleNamespace(_proc=each) for each in (*made, None)]
+    runtime.kill_workers([*workers, None])
+    assert [each.wait() for each in made] == [-signal.SIGKILL] * 3
+    assert killed == workers
+    assert len(looks) <= environments._ROUNDS
+    before = len(looks)
+    made[0].end()
+    assert len(looks) == before, "it has ended"

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 import queue
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -96,6 +98,10 @@ class Base:
         self._stderr_queue: queue.Queue[str | None] = queue.Queue()
         self._proc: Any = None
 
+    def invoke(self, *given: Any) -> Any:
+        self._spawn()
+        return {"status": "ok", "result": given}
+
     def _spawn(self) -> None:
         command = [sys.executable, "-c", self._code]
         self._proc = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -108,8 +114,11 @@ class Base:
         raise NotImplementedError
 
 
+RUNTIME = SimpleNamespace(_signal=lambda process: process.kill())
+
+
 def worker(code: str, error: RuntimeError | None = None) -> Any:
-    return workers._worker(Base)(code, error)
+    return workers._worker(Base, RUNTIME)(code, error)
 
 
 def test_a_start_that_took_too_long_tells_so() -> None:
@@ -125,6 +134,20 @@ def test_a_start_that_took_too_long_tells_so() -> None:
     (text,) = functions.messages(told["log"], "r1", events)[1:-1]
     assert text.endswith(f"Z r1 {said}")
     made._proc.stderr.close()
+
+
+def test_what_goes_wrong_in_one_environment_ends_that_one_alone() -> None:
+    """ministack takes an exception for the end of all of the function's environments."""
+    made = worker("import time; time.sleep(60)")
+    made._read_stderr = lambda: None
+    made._spawn()
+    process, made._spawn = made._proc, lambda: 1 / 0
+    assert made.invoke() == {"status": "error", "error": "division by zero"}
+    assert process.wait() == -signal.SIGKILL
+    assert made._proc is None
+    made._spawn = lambda: None
+    assert made.invoke("event") == {"status": "ok", "result": ("event",)}
+    process.stderr.close()
 
 
 def test_what_a_start_prints_is_in_the_first_invocation_s_log() -> None:
