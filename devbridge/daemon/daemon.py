@@ -49,7 +49,6 @@ from devbridge.daemon.processes import Processes
 from devbridge.daemon.recovery import lost_with, take_on
 from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.rerun import Rerun
-from devbridge.daemon.runtime_api import RuntimeApi
 from devbridge.daemon.settings import Connection, Settings, Workshop
 from devbridge.daemon.supervisor import SHUTDOWN_GRACE, Supervisor
 from devbridge.daemon.told import (
@@ -97,7 +96,7 @@ class Daemon:
         self._at_first, self._jobs = deployment, deployment.jobs
         self._ledger = ledger
         self._alive = ledger.path.with_name("alive")
-        self._launcher = workshop.launcher
+        self._workshop, self._launcher = workshop, workshop.launcher
         self._narrator = narrator
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -134,10 +133,7 @@ class Daemon:
             ledger, self._dispatcher, self._supervisor, self._weather, self._reloading.look
         )
         self._listener = self._make_listener(connection.topics)
-        self._debuggers = workshop.debuggers
-        self._runtime_api = RuntimeApi(
-            self._listener, workshop.credentials, workshop.debuggers_of(self._listener)
-        )
+        self._runtime_api = workshop.runtime_api(self._listener)
         self._processes = self._make_processes(workshop)
         ledger.say = lambda line, good: narrator.say(line, Mood.GOOD if good else Mood.BAD)
 
@@ -188,7 +184,7 @@ class Daemon:
             post=lambda event: self.handle([event]),
             closed=self._worker_gone,
             heard=self._listener.worker_modules,
-            debug=self._debuggers is not None,
+            debug=workshop.debuggers is not None,
         )
 
     # --- life -------------------------------------------------------------------------------
@@ -211,10 +207,7 @@ class Daemon:
         await self._runtime_api.start()
         if self._settings.secrets_mark is not None:
             secrets.touch(self._settings.secrets_mark)
-        codes = self._at_first.codes.values()
-        await self._launcher.prepare(codes, self._settings.preload)
-        if self._debuggers is not None:
-            await self._debuggers.start(code.runtime for code in codes)
+        await self._workshop.open(self._at_first.codes.values(), self._settings.preload)
         await self._functions.start(self._at_first.functions)
         self._recover()
         until: dict[str, Task] = {"stop": stop.wait, "make-way": self._handover.make_way}
@@ -281,10 +274,8 @@ class Daemon:
             self._timer.cancel()
         self._reloading.close()
         await self._functions.close()
-        await self._launcher.close()
+        await self._workshop.close()
         await self._runtime_api.close()
-        if self._debuggers is not None:
-            await self._debuggers.close()
         self._ledger.close()
 
     def _recover(self) -> None:

@@ -26,7 +26,6 @@ from devbridge.daemon.pool.pool import Pool
 from devbridge.daemon.pool.replies import Replies, Reply
 from devbridge.daemon.pool.workers import GRACE
 from devbridge.daemon.requests import Kind, answered, asking
-from devbridge.daemon.runtime_api import RuntimeApi
 from devbridge.daemon.settings import Settings, Workshop
 from devbridge.daemon.told import Answered, Broken, Gone, Mood, Remarked, Requested, Short, Who
 from devbridge.protocol.messages import Invoke, Raised, Responded
@@ -88,10 +87,8 @@ class Functions:
             post=self._handle,
             remark=self._remark,
         )
-        self._runtime_api = RuntimeApi(
+        self._runtime_api = workshop.runtime_api(
             hearing,
-            workshop.credentials,
-            workshop.debuggers_of(hearing),
             max_body=faults.MAX_ANSWER,
             read_failure=faults.parsed,
         )

@@ -236,7 +236,7 @@ def keeper(tmp_path: Path) -> Iterator[Keeper]:
 
 @pytest.fixture
 async def desk(tmp_path: Path, keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr("devbridge.daemon.daemon.RuntimeApi", Api)
+    monkeypatch.setattr("devbridge.daemon.settings.RuntimeApi", Api)
     (tmp_path / "app.py").write_text("")
     desk = Desk(tmp_path, keeper)
     monkeypatch.setattr(keeper, "close", lambda: desk.steps.append("ledger closed"))
