@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import psutil
 import pytest
 
+from devbridge.errors import EXIT_INTERPRETER
 from tests.dap import debugging
-from tests.e2e.dev_process import DevProcess, run, run_line
+from tests.e2e.dev_process import PYTHON, DevProcess, clean_environment, run, run_line
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(240)
@@ -218,3 +220,34 @@ def test_without_debug_no_run_has_anything_of_a_debugger(app: Path) -> None:
         assert not [line for line in dev.lines if "Debugger" in line]
         below = psutil.Process(dev.pid).children(recursive=True)
         assert not [each for each in below if "debugpy" in " ".join(each.cmdline())]
+
+
+WITHOUT_DEBUGPY = """\
+import sys
+from devbridge.languages.python import found_debugpy
+found_debugpy._ours = lambda: ""
+found_debugpy._apps = lambda python: ""
+sys.argv = ["devbridge", "dev", "--local", "--stage", "dev", "--debug"]
+from devbridge.__main__ import main
+main()
+"""
+
+
+def test_without_debugpy_one_error_says_what_to_install_before_anything_is_deployed(
+    app: Path,
+) -> None:
+    environment = {**clean_environment(), "BUNDLED_DEBUGPY_PATH": ""}
+    done = subprocess.run(
+        [PYTHON, "-c", WITHOUT_DEBUGPY],
+        cwd=app,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == EXIT_INTERPRETER
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: breakpoints in Python need debugpy")
+    assert "pip install debugpy, or install devbridge[debug]" in done.stderr
+    assert "Traceback" not in done.stderr
