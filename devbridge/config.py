@@ -74,6 +74,8 @@ class Config:
     """How long an attempt of any live job may take; None: what the job says."""
     debug: float | None = None
     """Live runs can be debugged, and wait so many seconds for a debugger; None: they cannot."""
+    launch_json: bool = False
+    """Write into `.vscode/launch.json` how VS Code attaches to live runs."""
     memory_limit: int | str | None = None
     """Bytes of memory that a job's process may have; ``job``: the job's memory_size; None: any."""
 
@@ -122,6 +124,11 @@ class Config:
     def handlers(self) -> Path:
         """Which live handlers were loaded again, or cannot be, since `devbridge dev` began."""
         return self.stage_dir / "handlers.json"
+
+    @property
+    def debug_port(self) -> Path:
+        """At which port debuggers of the stage's runs were last served."""
+        return self.stage_dir / "debug-port"
 
     @property
     def secrets_mark(self) -> Path:
@@ -230,6 +237,7 @@ _CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
     "timeout": checked.time(OF_ATTEMPTS),
     "memory_limit": _memory_limit,
     "debug": _debug,
+    "launch_json": checked.flag,
     "env": _variables,
 }
 SETTINGS: Final = frozenset(_CHECKS)

@@ -85,6 +85,13 @@ class RuntimeClient:
         """Tell what keeps this process from ending though the run was answered."""
         return self._post("/devbridge/lingering", _dumps(left).encode())
 
+    def debugger(self, report: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Tell whoever serves debuggers something; the answer, which is empty where nobody does."""
+        body = _dumps(report).encode()
+        status, _, answer = self._request("POST", f"/{VERSION}/devbridge/debugger", body)
+        found: Mapping[str, Any] = json.loads(answer) if status == 202 else {}
+        return found
+
     def close(self) -> None:
         """Hang up. The next request connects again."""
         self._wire.close()

@@ -47,7 +47,9 @@ class Context:
         environment: Mapping[str, str],
         checkpoints: Checkpoints | None = None,
         found: Triggered | None = None,
+        halted: Callable[[], float] = float,
     ) -> None:
+        """`halted` tells the milliseconds for which the run's time has not passed, until now."""
         self.aws_request_id = headers["lambda-runtime-aws-request-id"]
         self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn", "")
         self.client_context = ClientContext(
@@ -65,6 +67,7 @@ class Context:
         )
         self.log_stream_name = environment.get("AWS_LAMBDA_LOG_STREAM_NAME", self.aws_request_id)
         self._deadline = int(headers.get("lambda-runtime-deadline-ms") or 0)
+        self._halted = halted
         self._checkpoints = checkpoints
         self._triggered = found
         self.trigger = Trigger(found.kind, found.name) if found else None
@@ -98,7 +101,7 @@ class Context:
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the job is stopped; 0 when its time is up."""
-        return max(0, self._deadline - int(time.time() * 1000))
+        return max(0, self._deadline + int(self._halted() - time.time() * 1000))
 
     def log(self, message: object) -> None:
         """Write a line to the run's output, as Lambda's context does."""

@@ -11,10 +11,10 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from runner import failure, loading, lookups, marshalling, memory, preloaded, stuck
+from runner import debugging, failure, loading, lookups, marshalling, memory, preloaded, stuck
 from runner.client import RuntimeClient
 from runner.function_context import LambdaContext
 from runner.marshalling import Fault
@@ -38,6 +38,7 @@ def serve(client: RuntimeClient, root: str) -> int:
     """
     global _request  # noqa: PLW0603 - the process has one
     reads = Reads(record=os.environ.pop("DEVBRIDGE_RECORD", "") != "")
+    debugger = debugging.taken(os.environ)
     try:
         with stuck.noted(os.environ.pop(stuck.NOTE, "")), reads:
             _set_up_logging()
@@ -51,6 +52,8 @@ def serve(client: RuntimeClient, root: str) -> int:
         client.fail_init(_not_loaded(error, root))
         return EXIT_FAILED
     client.report_modules({**loading.modules(root), **reads.report()})
+    if debugger is not None:
+        debugger.load()
     known = preloaded.trouble(), len(sys.modules)
     pid = os.getpid()
     headers, body = client.next()
@@ -58,10 +61,14 @@ def serve(client: RuntimeClient, root: str) -> int:
         _request = headers["lambda-runtime-aws-request-id"]
         _set_trace(headers.get("lambda-runtime-trace-id"))
         fault = result = None
+        if debugger is not None:
+            debugger.attach(client)
         try:
             try:
-                result = _handled(handler, headers, body)
+                result = _handled(handler, headers, body, debugging.halted_by(debugger))
             except Exception as error:
+                if debugger is not None:
+                    debugger.raised(error)
                 fault = _raised(error, root)
         except BaseException as error:  # also of one that cannot be told, as its __str__ raises
             _leave_if_forked(pid)
@@ -82,13 +89,19 @@ def serve(client: RuntimeClient, root: str) -> int:
         headers, body = client.next()
 
 
-def _handled(handler: Any, headers: Mapping[str, str], body: bytes) -> bytes:
+def _handled(
+    handler: Any, headers: Mapping[str, str], body: bytes, halted: Callable[[], float]
+) -> bytes:
     """
+    Args:
+        halted: tells the milliseconds for which no time has passed, until now.
+
     Raises:
         Fault: the request or the answer is nothing that Lambda takes.
         BaseException: whatever the handler raises.
     """
-    context = LambdaContext(headers)
+    before = halted()
+    context = LambdaContext(headers, lambda: halted() - before)
     event = marshalling.event(body)
     return marshalling.answer(handler(event, context))
 

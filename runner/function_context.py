@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from json import loads
 from typing import Any
 
@@ -57,12 +57,13 @@ class LambdaContext:
 
     Args:
         headers: the Runtime API's, in lower case.
+        halted: tells the milliseconds for which the request's time has not passed, until now.
 
     Raises:
         Fault: one of them is no JSON.
     """
 
-    def __init__(self, headers: Mapping[str, str]) -> None:
+    def __init__(self, headers: Mapping[str, str], halted: Callable[[], float] = float) -> None:
         variable = os.environ.get
         self.aws_request_id = headers["lambda-runtime-aws-request-id"]
         self.log_group_name = variable("AWS_LAMBDA_LOG_GROUP_NAME")
@@ -86,11 +87,13 @@ class LambdaContext:
                 "cognito_identity_pool_id": caller.get("cognitoIdentityPoolId"),
             }
         )
+        self._halted = halted
         self._epoch_deadline_time_in_ms = int(headers.get("lambda-runtime-deadline-ms") or 0)
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the function is out of time; 0 when it is."""
-        return max(0, self._epoch_deadline_time_in_ms - int(time.time() * 1000))
+        left = self._epoch_deadline_time_in_ms + self._halted() - time.time() * 1000
+        return max(0, int(left))
 
     def w3c(self) -> dict[str, str]:
         """The W3C trace context that the request came with."""

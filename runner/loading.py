@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import CodeType, ModuleType
 from typing import Any
 
-from runner import preloaded, warm
+from runner import debugging, preloaded, warm
 from runner.failure import HandlerNotFound, is_users
 from runner.reads import is_standard
 
@@ -112,13 +112,16 @@ def modules(root: str) -> dict[str, Any]:
         if not isinstance(filename, str):
             continue
         filename = os.path.abspath(filename)
+        if debugging.is_own(filename):
+            continue
         if is_users(filename, root):
             files.append(filename)
         elif _is_third_party(name, filename):
             third_party.append(name)
     found: dict[str, Any] = {"userFiles": files, "thirdParty": third_party + warm.news()}
     if shelf is not None:
-        found.update(zygote=os.getppid(), problem=shelf.problem, stale=shelf.stale)
+        problem = None if debugging.has_changed_python() else shelf.problem
+        found.update(zygote=os.getppid(), problem=problem, stale=shelf.stale)
     return found
 
 

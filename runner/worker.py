@@ -17,13 +17,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from json import loads
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from runner import (
     calling,
+    debugging,
     failure,
     lingering,
     loading,
@@ -67,6 +68,7 @@ def main() -> int:
 
 def _run(client: RuntimeClient, root: str) -> int:
     reads = Reads(record=os.environ.pop("DEVBRIDGE_RECORD", "") != "")
+    debugger = debugging.taken(os.environ)
     try:
         _fetch_secrets()
         with stuck.noted(os.environ.pop(stuck.NOTE, "")), reads:
@@ -80,6 +82,8 @@ def _run(client: RuntimeClient, root: str) -> int:
         client.fail_init(memory.explain(error, failure.describe(error, root)))
         return _exit_code(error) or EXIT_FAILED
     client.report_modules({**loading.modules(root), **reads.report()})
+    if debugger is not None:
+        debugger.load()
     known = preloaded.trouble(), frozenset(sys.modules)
     headers, body = client.next()
 
@@ -87,10 +91,15 @@ def _run(client: RuntimeClient, root: str) -> int:
     pid = os.getpid()
     # Of its own connection: another thread may use it.
     checkpoints = Checkpoints(lambda: RuntimeClient(client.address), headers, os.environ)
+    if debugger is not None:
+        debugger.attach(client)
+    halted = debugging.halted_by(debugger)
     try:
-        result = answer(handler, taken, headers, body, checkpoints)
+        result = answer(handler, taken, headers, body, checkpoints, halted)
     except BaseException as error:
         _leave_if_forked(pid)
+        if debugger is not None:
+            debugger.raised(error)
         memory.lift_memory()
         checkpoints.store()
         checkpoints.close()
@@ -143,12 +152,14 @@ def answer(
     headers: Mapping[str, str],
     body: bytes,
     checkpoints: Checkpoints,
+    halted: Callable[[], float] = float,
 ) -> bytes:
     """The JSON text of what the handler returns for one invocation, in this process.
 
     Args:
         taken: how many arguments it takes: `calling.arguments`.
         headers: the Runtime API's, in lower case.
+        halted: tells the milliseconds for which the run's time has not passed, until now.
 
     Raises:
         ResultNotJson: the result has no JSON form.
@@ -159,7 +170,7 @@ def answer(
     if found is not None:
         body = found.payload
     payload = getattr(handler, "__devbridge_read__", loads)(body) if body else None
-    context = Context(headers, os.environ, checkpoints, found)
+    context = Context(headers, os.environ, checkpoints, found, halted)
     os.environ.update(context.variables())
     result = _call(handler, (payload, context)[:taken], checkpoints)
     checkpoints.raise_if_interrupted()

@@ -4,7 +4,8 @@ Nothing else is imported before the fork, and a worker sees what is only when it
 see `runner.preloaded`. It serves one daemon over a Unix stream socket, a JSON document a line. From
 the daemon, in this order:
 
-``{"preload": [NAMES]}``   first, once; answered by ``{"ready": {"failed": {NAME: WHY}, "site":
+``{"preload": [NAMES]}``   first, once, with ``"debugger": FOLDER`` where workers are to be open to
+                           debuggers; answered by ``{"ready": {"failed": {NAME: WHY}, "site":
                            BOOL}}``, where ``site`` tells that Python's own start has imported what
                            may have read the environment, or, when an import left a thread running,
                            ``{"unsafe": NAME}`` and the end: a process with threads cannot be
@@ -39,7 +40,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from runner import preloaded, process, warm
+from runner import debugging, preloaded, process, warm
 from runner.preloading import Notes
 
 LINGER = 10.0
@@ -88,7 +89,8 @@ class Zygote:
 
     def preload(self) -> bool:
         """Import what the daemon asks for; False when that cannot be forked."""
-        names = self._receive()["preload"]
+        request = self._receive()
+        names = request["preload"]
         failed: dict[str, str] = {}
         data = [name for name in names if name.startswith(warm.PREFIX)]
         steps: list[tuple[str, Callable[[str], object]]] = [
@@ -111,6 +113,9 @@ class Zygote:
         preloaded.use(self._notes.end())
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
+        if folder := request.get("debugger"):
+            with contextlib.suppress(Exception):  # the fork tells
+                debugging.load(folder)
         gc.freeze()
         self._send({"ready": {"failed": failed, "site": preloaded.site(self._notes.base)}})
         return True

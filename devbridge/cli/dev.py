@@ -81,8 +81,14 @@ Ctrl-C ends everything at once.
     is_flag=False,
     flag_value="true",
     metavar="[SECONDS]",
-    help="Open runs and functions of Node.js to debuggers; a run waits so long for one before it"
+    help="Open runs and functions to debuggers. A run of Node.js waits so long for one before it"
     " begins (default: 2).",
+)
+@click.option(
+    "--launch-json",
+    is_flag=True,
+    default=None,
+    help="With --debug: put into .vscode/launch.json how VS Code attaches to runs.",
 )
 @click.option(
     "--env",

@@ -42,7 +42,6 @@ from devbridge.daemon.heartbeat import beat
 from devbridge.daemon.imports import Reports
 from devbridge.daemon.jobs import Deployment, Jobs, Redeploys
 from devbridge.daemon.keeper import Keeper
-from devbridge.daemon.launching import runtime_api
 from devbridge.daemon.life import Task, live, on_loop_error
 from devbridge.daemon.live_functions import FINISH, LiveFunctions
 from devbridge.daemon.narrator import Narrator
@@ -97,7 +96,7 @@ class Daemon:
         self._at_first, self._jobs = deployment, deployment.jobs
         self._ledger = ledger
         self._alive = ledger.path.with_name("alive")
-        self._launcher = workshop.launcher
+        self._workshop, self._launcher = workshop, workshop.launcher
         self._narrator = narrator
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -134,7 +133,7 @@ class Daemon:
             ledger, self._dispatcher, self._supervisor, self._weather, self._reloading.look
         )
         self._listener = self._make_listener(connection.topics)
-        self._runtime_api = runtime_api(settings.debug, workshop, self._listener)
+        self._runtime_api = workshop.runtime_api(self._listener)
         self._processes = self._make_processes(workshop)
         ledger.say = lambda line, good: narrator.say(line, Mood.GOOD if good else Mood.BAD)
 
@@ -185,7 +184,7 @@ class Daemon:
             post=lambda event: self.handle([event]),
             closed=self._worker_gone,
             heard=self._listener.worker_modules,
-            debug=self._settings.debug is not None,
+            debug=workshop.debuggers is not None,
         )
 
     # --- life -------------------------------------------------------------------------------
@@ -208,7 +207,7 @@ class Daemon:
         await self._runtime_api.start()
         if self._settings.secrets_mark is not None:
             secrets.touch(self._settings.secrets_mark)
-        await self._launcher.prepare(self._at_first.codes.values(), self._settings.preload)
+        await self._workshop.open(self._at_first.codes.values(), self._settings.preload)
         await self._functions.start(self._at_first.functions)
         self._recover()
         until: dict[str, Task] = {"stop": stop.wait, "make-way": self._handover.make_way}
@@ -275,7 +274,7 @@ class Daemon:
             self._timer.cancel()
         self._reloading.close()
         await self._functions.close()
-        await self._launcher.close()
+        await self._workshop.close()
         await self._runtime_api.close()
         self._ledger.close()
 

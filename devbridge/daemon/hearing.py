@@ -109,6 +109,10 @@ class Hearing:
         self._processes().halted(worker_id, halted)
         self._post(Halted(worker_id, halted))
 
+    def worker_paused(self, worker_id: str, where: str | None) -> None:
+        """A debugger has stopped the worker there, or (None) lets it go on."""
+        self._processes().remark(worker_id, lines.paused(where), Mood.PLAIN)
+
     def credentials_failed(self, worker_id: str, message: str) -> None:
         """The worker has asked for credentials, and there are none."""
         what = f"no credentials for the worker: {message}"

@@ -16,15 +16,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from devbridge.daemon.capture import Capture
 from devbridge.daemon.halts import Halts
-from devbridge.daemon.listeners import Listener
 from devbridge.daemon.memory import OomKills
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
-from devbridge.daemon.settings import Workshop
 from devbridge.daemon.told import Mood, Printed, Remarked, Who
 from devbridge.errors import BundleError, DevbridgeError
 from devbridge.runs.model import CodeSpec, Exit
@@ -227,7 +225,7 @@ class Launching(Generic[W]):
 
     async def _run(self, worker: W, spec: CodeSpec, output_fd: int, record: bool) -> Exit:
         try:
-            address = self._runtime_api.add_worker(worker.id, spec.role_arn)
+            address = self._runtime_api.add_worker(worker.id, spec.role_arn, spec.runtime)
             worker.process = await self._launcher.launch(
                 WorkerSpec(
                     worker_id=worker.id,
@@ -261,20 +259,3 @@ class Launching(Generic[W]):
         if worker.pending is not None:
             worker.process.signal_group(worker.pending)
         return await worker.process.wait()
-
-
-def runtime_api(
-    debug: float | None, workshop: Workshop, listener: Listener, **options: Any
-) -> RuntimeApi:
-    """The Runtime API for workers whom `listener` hears.
-
-    Args:
-        debug: seconds that they wait for a debugger; None: none has one.
-        options: those of `RuntimeApi`.
-    """
-    debuggers = None
-    if debug is not None:
-        from devbridge.daemon.debuggers import Debuggers
-
-        debuggers = Debuggers(debug, listener)
-    return RuntimeApi(listener, workshop.credentials, debuggers, **options)

@@ -146,6 +146,13 @@ def debugger(url: str) -> str:
     return f"Debugger {url}"
 
 
+def paused(where: str | None) -> str:
+    """A debugger has stopped a run there, which may be unknown (""), or lets it go on (None)."""
+    if where is None:
+        return "goes on"
+    return f"paused at {where}" if where else "paused"
+
+
 def log_line(path: Path, style: Style) -> str:
     """Where a run's log is."""
     return style.dim(f"log     {from_here(path)}")

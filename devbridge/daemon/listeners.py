@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from devbridge.workers.debugging import DebugListener
 from devbridge.workers.modules import Modules
 from runner.outcome import Failure
 
@@ -38,19 +39,6 @@ class WorkerListener(Protocol):
 
     def credentials_failed(self, worker_id: str, message: str) -> None:
         """The worker's role has no credentials for it now; told once until it gets some."""
-
-
-class DebugListener(Protocol):
-    """Told what becomes of runs, in the event loop's thread."""
-
-    def worker_mutes(self, worker_id: str, beginnings: Sequence[str]) -> None:
-        """Lines that begin so are its inspector's own, whatever prints them."""
-
-    def worker_debugs(self, worker_id: str, url: str) -> None:
-        """The worker waits for a debugger, which is to connect to this WebSocket."""
-
-    def worker_halted(self, worker_id: str, halted: bool) -> None:
-        """The worker waits for a debugger, or a debugger has stopped it; or it goes on."""
 
 
 class Listener(WorkerListener, DebugListener, Protocol):

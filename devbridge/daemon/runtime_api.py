@@ -36,7 +36,7 @@ from runner.invocation import (
 from runner.outcome import MAX_CHECKPOINT, Failure
 
 if TYPE_CHECKING:
-    from devbridge.daemon.debuggers import Debuggers
+    from devbridge.languages.debuggers import WorkersDebuggers
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ class _Worker:
     id: str
     token: str
     role_arn: str | None
+    runtime: str
     ready: bool = False
     waiting: Exchange | None = None
     pending: Invocation | None = None
@@ -90,7 +91,7 @@ class RuntimeApi:
         self,
         listener: WorkerListener,
         credentials: CredentialsProvider | None = None,
-        debuggers: Debuggers | None = None,
+        debuggers: WorkersDebuggers | None = None,
         *,
         max_body: int = MAX_BODY,
         read_failure: Callable[[bytes], Failure] = parse_failure,
@@ -117,22 +118,23 @@ class RuntimeApi:
             OSError: no socket could be opened.
         """
         await self._server.start()
-        if self._debuggers is not None:
-            await self._debuggers.start()
 
     async def close(self) -> None:
         """Hang up on every worker. Idempotent."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._debuggers is not None:
-            await self._debuggers.close()
         await self._server.close()
 
     def add_worker(
-        self, worker_id: str, role_arn: str | None = None, *, token: str | None = None
+        self,
+        worker_id: str,
+        role_arn: str | None = None,
+        runtime: str = "",
+        *,
+        token: str | None = None,
     ) -> WorkerAddress:
-        """Expect a worker; `role_arn` is whose credentials it may fetch.
+        """Expect a worker of a runtime; `role_arn` is whose credentials it may fetch.
 
         Raises:
             ValueError: the id or the token is in use.
@@ -140,7 +142,8 @@ class RuntimeApi:
         token = token or f"{WORKER}{secrets.token_urlsafe(32)}"
         if worker_id in self._workers or token in self._by_token:
             raise ValueError(f"worker {worker_id} is known already")
-        self._workers[worker_id] = self._by_token[token] = _Worker(worker_id, token, role_arn)
+        worker = _Worker(worker_id, token, role_arn, runtime)
+        self._workers[worker_id] = self._by_token[token] = worker
         return WorkerAddress(
             runtime_api=f"127.0.0.1:{self.port}/{token}",
             credentials_uri=f"http://127.0.0.1:{self.port}/credentials/{quote(worker_id, safe='')}",
@@ -346,16 +349,16 @@ class RuntimeApi:
         task.add_done_callback(self._tasks.discard)
 
     async def _debug(
-        self, debuggers: Debuggers, worker: _Worker, body: bytes, exchange: Exchange
+        self, debuggers: WorkersDebuggers, worker: _Worker, body: bytes, exchange: Exchange
     ) -> None:
         """The answer comes when the worker may go on."""
         try:
-            await debuggers.reported(worker.id, body)
+            answer = await debuggers.reported(worker.id, worker.runtime, body)
         except (ValueError, RecursionError) as error:
-            bad = _error("InvalidRequest", f"not a report of an inspector: {error}")
+            bad = _error("InvalidRequest", f"not a report to a debugger: {error}")
             exchange.answer(HTTPStatus.BAD_REQUEST, bad)
         else:
-            exchange.answer(HTTPStatus.ACCEPTED, _OK)
+            exchange.answer(HTTPStatus.ACCEPTED, json.dumps(answer).encode())
 
     async def _fetch(
         self, get: Callable[[str], Any], worker: _Worker, role_arn: str, exchange: Exchange

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from devbridge.daemon.calls import Objects
-from devbridge.daemon.runtime_api import CredentialsProvider, WorkerAddress
+from devbridge.daemon.listeners import Listener
+from devbridge.daemon.runtime_api import CredentialsProvider, RuntimeApi, WorkerAddress
 from devbridge.folders import STATE_DIR
 from devbridge.protocol.messages import Presence, Topics
 from devbridge.runs.model import CodeSpec
 from devbridge.transport.base import Transport
 from devbridge.transport.patience import FAR, Patience
 from devbridge.workers.base import Launcher
+
+if TYPE_CHECKING:
+    from devbridge.languages.debuggers import Debuggers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +46,6 @@ class Settings:
     (``cancel``)."""
     standbys: bool = True
     """Each job has a worker that waits, before anybody asks for a run."""
-    debug: float | None = None
-    """Seconds that a run waits for a debugger, where its language has one; None: no run has."""
     secrets_mark: Path | None = None
     """A file that is touched when a secret has got another value."""
     cancelled: Callable[[str], bool] = lambda _: False
@@ -73,5 +76,24 @@ class Workshop:
     launcher: Launcher
     environment: Callable[[CodeSpec, WorkerAddress], Mapping[str, str]]
     credentials: CredentialsProvider | None = None
+    debuggers: Debuggers | None = None
+    """What workers are open to; None: to no debuggers."""
     objects: Objects = field(kw_only=True)
     """The stage's bucket, for what is too large for the wire."""
+
+    async def open(self, codes: Collection[CodeSpec], vouched: Iterable[str]) -> None:
+        """Have ready what workers of these codes need: see `Launcher.prepare`."""
+        await self.launcher.prepare(codes, vouched)
+        if self.debuggers is not None:
+            await self.debuggers.start(code.runtime for code in codes)
+
+    async def close(self) -> None:
+        """End every worker that is left, and hang up on debuggers. Idempotent."""
+        await self.launcher.close()
+        if self.debuggers is not None:
+            await self.debuggers.close()
+
+    def runtime_api(self, listener: Listener, **options: Any) -> RuntimeApi:
+        """That for workers whom `listener` hears; `options` are those of `RuntimeApi`."""
+        debuggers = None if self.debuggers is None else self.debuggers.of(listener)
+        return RuntimeApi(listener, self.credentials, debuggers, **options)

@@ -14,6 +14,7 @@ from devbridge.packing.imported import Live
 from devbridge.packing.zips import Asset
 from devbridge.types.model import JobTypes, Slow
 from devbridge.workers.base import Launcher
+from devbridge.workers.debugging import Debugger
 
 Code = Function | Job
 _USUAL: Final = Shape()
@@ -118,6 +119,10 @@ class Workplace:
     """Takes a line for a developer who wants to know more."""
     fresh_jobs: Path
     """Where to keep which jobs get processes that have nothing imported yet, and why."""
+    debug: bool = False
+    """Workers are to be open to debuggers."""
+    debug_port: Path | None = None
+    """Where to keep the port that debuggers were last served at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +203,23 @@ class Language(Protocol):
 
     def launcher(self, place: Workplace) -> Launcher:
         """Starts live workers."""
+
+    def debugger(self, place: Workplace, wait: float) -> Debugger:
+        """Serves debuggers of live workers.
+
+        Args:
+            wait: seconds that a run waits for one before it begins, where it must.
+        """
+
+    def require_debugger(self, python: Path) -> None:
+        """See that what that needs is there.
+
+        Args:
+            python: the app's interpreter.
+
+        Raises:
+            DevbridgeError: it is not; what to do about it.
+        """
 
     def types(self, app: App, jobs: Iterable[Job], asking: Asking) -> Mapping[str, JobTypes]:
         """What each of these jobs takes and returns, by its name."""

@@ -45,6 +45,7 @@ from devbridge.deploy.secrets import versions
 from devbridge.environment import inherited
 from devbridge.folders import has_file
 from devbridge.languages.base import Workplace
+from devbridge.languages.debuggers import Debuggers
 from devbridge.languages.launchers import Launchers
 from devbridge.live.deployer import Deployer
 from devbridge.live.guard import Guard
@@ -62,7 +63,6 @@ from devbridge.runs.pruning import forget_old_runs
 from devbridge.runs.queued import WAITS, Queued
 from devbridge.transport.mqtt import MqttTransport
 from devbridge.transport.patience import patience_for
-from devbridge.workers.base import Launcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ class Composed:
 
     daemon: Daemon
     beside: Mapping[str, Task]
+    debuggers: Debuggers | None
     console: Door | None = None
     """None: nobody wants one."""
 
@@ -83,7 +84,9 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
     """
     config, cloud, voice = deployer.config, deployer.cloud, deployer.voice
     narrator = _narrator(config, terminal)
-    launcher = _launcher(config, good.app, narrator)
+    place = _workplace(config, good.app, narrator)
+    launcher = Launchers(place)
+    debuggers = None if config.debug is None else Debuggers(place, config.debug)
     developer = DeveloperCredentials(cloud, _says_health(voice))
     redeployer = Redeployer(
         deployer, good, voice, listen=deployer.consent.listen, prepare=launcher.prepare
@@ -106,6 +109,7 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
             launcher,
             _environment(config, cloud),
             roles,
+            debuggers,
             objects=Objects(cloud),
         ),
         ledger=ledger,
@@ -132,7 +136,7 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
     if not config.local:
         beside["credentials"] = developer.run
     console = _console(config, cloud, redeployer, daemon, narrator)
-    return Composed(daemon, beside, console)
+    return Composed(daemon, beside, debuggers, console)
 
 
 def _console(
@@ -171,7 +175,6 @@ def _settings(config: Config, app: App) -> Settings:
         grace=config.grace,
         fail_when_broken=config.on_broken == "fail",
         rerun_on_save=config.rerun_on_save,
-        debug=config.debug,
         secrets_mark=config.secrets_mark,
         cancelled=Queued(config.stage_dir).is_cancelled,
     )
@@ -293,17 +296,17 @@ def _narrator(config: Config, terminal: Terminal) -> Narrator:
     return narrator
 
 
-def _launcher(config: Config, app: App, narrator: Narrator) -> Launcher:
+def _workplace(config: Config, app: App, narrator: Narrator) -> Workplace:
     log = logging.getLogger("devbridge.preload")
-    return Launchers(
-        Workplace(
-            root=config.root,
-            python=config.python,
-            environment=inherited(os.environ, app.shell, config.env),
-            bundles=config.bundles,
-            cache=cache(),
-            say=narrator.say,
-            details=narrator.say if config.verbose else log.info,
-            fresh_jobs=config.fresh_jobs,
-        )
+    return Workplace(
+        root=config.root,
+        python=config.python,
+        environment=inherited(os.environ, app.shell, config.env),
+        bundles=config.bundles,
+        cache=cache(),
+        say=narrator.say,
+        details=narrator.say if config.verbose else log.info,
+        fresh_jobs=config.fresh_jobs,
+        debug=config.debug is not None,
+        debug_port=config.debug_port,
     )

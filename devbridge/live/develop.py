@@ -25,10 +25,12 @@ from devbridge.durations import spelled
 from devbridge.emulator.embedded import EmbeddedCloud, embedded_cloud
 from devbridge.emulator.state import attach
 from devbridge.environment import matching
-from devbridge.errors import EXIT_INTERRUPTED
+from devbridge.errors import EXIT_INTERRUPTED, DevbridgeError
 from devbridge.folders import from_here, in_words
 from devbridge.interpreter import verify_interpreter
 from devbridge.interrupts import heeded
+from devbridge.languages.debuggers import Debuggers, require_debuggers
+from devbridge.live import launch_json
 from devbridge.live.broken import Broken
 from devbridge.live.compose import compose
 from devbridge.live.consent import Consent, ask_first
@@ -64,6 +66,8 @@ def develop(
     began = time.monotonic()
     app = load_app(config.root, config.stage, lenient=True, slow=voice)
     verify_interpreter(config.python)
+    if config.debug is not None:
+        require_debuggers(app, config.python)
     config.make_dirs()
     where = "the embedded cloud" if config.local else config.endpoint or "AWS"
     voice(f"devbridge {__version__}: app {app.name}, stage {config.stage}, on {where}")
@@ -131,6 +135,7 @@ async def serve(
             _say_ready(good, daemon.broken, time.monotonic() - began, voice)
             for line in (*outside(app), *unheard(app), *_off(deployer.config, app)):
                 voice(line)
+            _tell_editor(deployer.config, composed.debuggers, voice)
             deployer.unloaded.tell(lambda: daemon.broken)
             on_ready()
 
@@ -164,6 +169,16 @@ async def _opened(console: Door | None, voice: Voice) -> Door | None:
 
 def _off(config: Config, app: App) -> Iterator[str]:
     return iter(()) if config.schedules else schedules_off(app)
+
+
+def _tell_editor(config: Config, debuggers: Debuggers | None, voice: Voice) -> None:
+    """Put into VS Code's configuration how it attaches to runs, if that is wanted."""
+    if not config.launch_json or debuggers is None:
+        return
+    try:
+        voice(launch_json.write(config.root, debuggers.configurations))
+    except DevbridgeError as error:
+        voice.warn(str(error))
 
 
 def _say_ready(good: Good, broken: Collection[str], took: float, voice: Voice) -> None:

@@ -1,6 +1,6 @@
 /**
  * V8's inspector for one run: `devbridge dev --debug`. Debuggers do not speak to it but to the
- * daemon, which passes on what they say: see `devbridge/daemon/debuggers.py`.
+ * daemon, which passes on what they say: see `devbridge/languages/node/debuggers.py`.
  */
 
 import { readFileSync } from "node:fs";

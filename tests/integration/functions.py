@@ -23,6 +23,7 @@ from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.settings import Settings, Workshop
 from devbridge.daemon.told import Told
 from devbridge.folders import cache_dir
+from devbridge.languages.debuggers import Debuggers
 from devbridge.languages.node.bundler import DevBundler
 from devbridge.languages.node.launcher import NodeLauncher
 from devbridge.protocol.messages import Invoke, Raised, Responded
@@ -87,7 +88,7 @@ class Bench:
         standbys: bool = True,
         credentials: Any = None,
         suffix: str = ".py",
-        debug: float | None = None,
+        debuggers: Debuggers | None = None,
     ) -> None:
         self.root = root
         self.suffix = suffix
@@ -104,7 +105,6 @@ class Bench:
             concurrency=concurrency,
             grace=10,
             standbys=standbys,
-            debug=debug,
         )
         workshop = Workshop(
             launcher,
@@ -116,6 +116,7 @@ class Bench:
                 region="eu-west-1",
             ),
             credentials,
+            debuggers,
             objects=MemoryObjects(),
         )
         self.specs = {spec.name: spec for spec in specs}
@@ -214,9 +215,10 @@ async def bench(
     *specs: FunctionSpec,
     launcher: Callable[[], Launcher] = FreshLauncher,
     files: dict[str, str] | None = None,
+    debuggers: Debuggers | None = None,
     **options: Any,
 ) -> AsyncIterator[Bench]:
-    one = Bench(root, launcher(), list(specs or [function()]), **options)
+    one = Bench(root, launcher(), list(specs or [function()]), debuggers=debuggers, **options)
     for path, code in (files or {}).items():
         one.write(path, code)
     await one.functions.start()
@@ -229,3 +231,5 @@ async def bench(
         await one.functions.close()
         one.reloading.close()
         await one.launcher.close()
+        if debuggers is not None:
+            await debuggers.close()

@@ -9,15 +9,18 @@ import sys
 import textwrap
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from devbridge.daemon.debuggers import Debuggers
 from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.runtime_api import RuntimeApi
+from devbridge.environment import inherited
+from devbridge.languages.base import Workplace
+from devbridge.languages.debuggers import WorkersDebuggers
 from devbridge.runs.model import Exit, JobSpec
 from devbridge.workers.base import Launcher, Process, WorkerSpec
+from devbridge.workers.debugging import Debugger
 from devbridge.workers.modules import Modules
 from runner.invocation import Invocation
 from runner.outcome import Failure
@@ -29,6 +32,22 @@ DEADLINE = 30.0
 def developer() -> dict[str, str]:
     """The environment of a developer who has credentials of his own."""
     return {**os.environ, "AWS_ACCESS_KEY_ID": "AKIADEVELOPER", "AWS_SECRET_ACCESS_KEY": "theirs"}
+
+
+def workplace(root: Path, say: Callable[[str], None] = print, **changes: Any) -> Workplace:
+    """Where the workers of an app are whose folder this is."""
+    beside = root.parent
+    place = Workplace(
+        root=root,
+        python=PYTHON,
+        environment=inherited(os.environ),
+        bundles=beside / "bundles",
+        cache=beside / "cache",
+        say=say,
+        details=say,
+        fresh_jobs=beside / "fresh.json",
+    )
+    return replace(place, **changes)
 
 
 class Said:
@@ -70,6 +89,9 @@ class Said:
 
     def worker_halted(self, worker_id: str, halted: bool) -> None:
         self._add("halted", worker_id, halted)
+
+    def worker_paused(self, worker_id: str, where: str | None) -> None:
+        self._add("paused", worker_id, where)
 
     def credentials_failed(self, worker_id: str, message: str) -> None:
         self._add("credentials_failed", worker_id, message)
@@ -244,10 +266,14 @@ async def bench(
     root: Path,
     make_launcher: Callable[[], Launcher],
     credentials: Any = None,
-    make_debuggers: Callable[[Said], Debuggers | None] = lambda _: None,
+    debugger: Debugger | None = None,
 ) -> AsyncIterator[Bench]:
     said = Said()
-    api = RuntimeApi(said, credentials, make_debuggers(said))
+    debuggers = None
+    if debugger is not None:
+        debuggers = WorkersDebuggers(lambda _: asyncio.sleep(0, debugger), said)
+        await debugger.start()
+    api = RuntimeApi(said, credentials, debuggers)
     await api.start()
     launcher = make_launcher()
     one = Bench(root, launcher, api, said)
@@ -256,4 +282,6 @@ async def bench(
     finally:
         await launcher.close()
         await api.close()
+        if debugger is not None:
+            await debugger.close()
         one.release()

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from devbridge.daemon.launching import Launching, Starts, runtime_api
+from devbridge.daemon.launching import Launching, Starts
 from devbridge.daemon.memory import crash
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.pool import events, faults
@@ -87,9 +87,7 @@ class Functions:
             post=self._handle,
             remark=self._remark,
         )
-        self._runtime_api = runtime_api(
-            settings.debug,
-            workshop,
+        self._runtime_api = workshop.runtime_api(
             hearing,
             max_body=faults.MAX_ANSWER,
             read_failure=faults.parsed,
@@ -109,7 +107,7 @@ class Functions:
             environment=workshop.environment,
             narrator=narrator,
             starts=starts,
-            debug=settings.debug is not None,
+            debug=workshop.debuggers is not None,
         )
 
     # --- what the daemon calls ---------------------------------------------------------------

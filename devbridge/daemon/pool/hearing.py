@@ -137,6 +137,11 @@ class Hearing:
             worker.halted(halted)
         self._post(Halted(worker_id, halted))
 
+    def worker_paused(self, worker_id: str, where: str | None) -> None:
+        """A debugger has stopped the worker there, or (None) lets it go on."""
+        if worker := self._worker(worker_id):
+            self._remark(worker, lines.paused(where), Mood.PLAIN)
+
     def credentials_failed(self, worker_id: str, message: str) -> None:
         """The worker has asked for credentials, and there are none."""
         if worker := self._worker(worker_id):

@@ -24,6 +24,7 @@ from devbridge.languages.node.types import probe
 from devbridge.packing.zips import Asset
 from devbridge.types.model import JobTypes
 from devbridge.workers.base import Launcher
+from devbridge.workers.debugging import Debugger
 
 NAME: Final = "nodejs"
 
@@ -62,6 +63,15 @@ class Node:
         return NodeLauncher(
             bundler, node, python=place.python, say=place.say, details=place.details
         )
+
+    def debugger(self, place: Workplace, wait: float) -> Debugger:  # noqa: ARG002
+        """See `Language.debugger`: each worker opens an inspector."""
+        from devbridge.languages.node.debuggers import NodeDebugger
+
+        return NodeDebugger(wait)
+
+    def require_debugger(self, python: Path) -> None:
+        """See `Language.require_debugger`: V8 has what it needs."""
 
     def types(self, app: App, jobs: Iterable[Job], asking: Asking) -> Mapping[str, JobTypes]:
         """See `Language.types`: TypeScript is asked."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from devbridge.constructs import App, Function, Job
 from devbridge.errors import DevbridgeError
 from devbridge.languages.base import Asking, Code, Deployed, Fact, Packer, Packing, Workplace
 from devbridge.languages.python.broken import broken_asset
+from devbridge.languages.python.debug_launcher import DebugLauncher
 from devbridge.languages.python.deployed import DeployedPython
+from devbridge.languages.python.found_debugpy import debugpy_folder
 from devbridge.languages.python.packing import Builder
 from devbridge.languages.python.pip import installed_path
 from devbridge.languages.python.types import probe
@@ -17,6 +20,7 @@ from devbridge.languages.python.zygote import ZygoteLauncher
 from devbridge.packing.zips import Asset
 from devbridge.types.model import JobTypes
 from devbridge.workers.base import FreshLauncher, Launcher
+from devbridge.workers.debugging import Debugger
 
 
 class Python:
@@ -52,16 +56,30 @@ class Python:
     def launcher(self, place: Workplace) -> Launcher:
         """See `Language.launcher`: forks of a zygote on Linux; elsewhere, where forking is not
         safe, fresh processes."""
-        if sys.platform != "linux":
-            return FreshLauncher()
-        return ZygoteLauncher(
-            place.python,
-            place.environment,
-            root=place.root,
-            say=place.say,
-            details=place.details,
-            record=place.fresh_jobs,
-        )
+        folder = debugpy_folder(place.python) if place.debug else None
+        launcher: Launcher = FreshLauncher()
+        if sys.platform == "linux":
+            launcher = ZygoteLauncher(
+                place.python,
+                place.environment,
+                root=place.root,
+                say=place.say,
+                details=place.details,
+                record=place.fresh_jobs,
+                debugger=folder,
+            )
+        return launcher if folder is None else DebugLauncher(launcher, folder)
+
+    def debugger(self, place: Workplace, wait: float) -> Debugger:  # noqa: ARG002
+        """See `Language.debugger`: debugpy's adapter. Debuggers are attached to the session, so no
+        run waits for one."""
+        from devbridge.languages.python.debugger import PythonDebugger
+
+        return PythonDebugger(place)
+
+    def require_debugger(self, python: Path) -> None:
+        """See `Language.require_debugger`: debugpy."""
+        debugpy_folder(python)
 
     def types(self, app: App, jobs: Iterable[Job], asking: Asking) -> Mapping[str, JobTypes]:
         """See `Language.types`: their handlers are imported."""

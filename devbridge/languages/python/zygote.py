@@ -58,6 +58,7 @@ class ZygoteLauncher:
         say: Callable[[str], None] = log.info,
         details: Callable[[str], None] = log.info,
         record: Path | None = None,
+        debugger: Path | None = None,
     ) -> None:
         """
         Args:
@@ -66,6 +67,7 @@ class ZygoteLauncher:
             say: takes a line for the developer.
             details: takes a line for a developer who wants to know more.
             record: where to keep, as JSON, which jobs get fresh interpreters, and why.
+            debugger: the folder of debugpy, if workers are to be open to debuggers.
         """
         self._python = python
         self._environment = dict(environment)
@@ -73,6 +75,7 @@ class ZygoteLauncher:
         self._say = say
         self._details = details
         self._record = record
+        self._debugger = debugger
         self._fresh = FreshLauncher()
         self._current: Zygote | None = None
         self._zygotes: set[Zygote] = set()
@@ -227,7 +230,8 @@ class ZygoteLauncher:
             self._zygotes.add(zygote)
             zygote.ended.add_done_callback(functools.partial(self._forget, zygote))
             try:
-                unsafe = await zygote.preload(names if len(self._unsafe) < MAX_UNSAFE else [])
+                some = names if len(self._unsafe) < MAX_UNSAFE else []
+                unsafe = await zygote.preload(some, self._debugger)
             except BaseException:
                 await zygote.close()
                 raise

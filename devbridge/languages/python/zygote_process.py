@@ -88,13 +88,19 @@ class Zygote:
         """The zygote's process id."""
         return self._process.pid
 
-    async def preload(self, names: Iterable[str]) -> str | None:
+    async def preload(self, names: Iterable[str], debugger: Path | None = None) -> str | None:
         """Have it import `names`; None, or the one because of which it cannot be forked.
+
+        Args:
+            debugger: the folder of debugpy, if workers are to be open to debuggers.
 
         Raises:
             InterpreterError: it ended instead; the message has what it wrote.
         """
-        self._send({"preload": list(names)})
+        request: dict[str, Any] = {"preload": list(names)}
+        if debugger is not None:
+            request["debugger"] = os.fspath(debugger)
+        self._send(request)
         answer = await self._ready
         self.failed = answer.get("ready", {}).get("failed", {})
         self.site = answer.get("ready", {}).get("site", False)

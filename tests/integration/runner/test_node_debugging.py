@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from devbridge.daemon.debuggers import Debuggers
+from devbridge.languages.node.debuggers import NodeDebugger
 from devbridge.languages.node.launcher import NodeLauncher
 from devbridge.runs.model import Exit
 from tests.integration.runner.nodes import Copier
@@ -61,7 +61,7 @@ async def nodes(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     launcher = NodeLauncher(bundler, lambda _: Path(NODE), blanks=blanks)
     root = tmp_path / "app"
     root.mkdir()
-    made = bench(root, lambda: launcher, make_debuggers=lambda said: Debuggers(WAIT, said))
+    made = bench(root, lambda: launcher, debugger=NodeDebugger(WAIT))
     async with made as one:
         one.debug = tmp_path / "halted"
         yield Nodes(one, launcher)

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from devbridge.daemon import launching
 from devbridge.daemon.daemon import Daemon
 from devbridge.daemon.hearing import Hearing
 from devbridge.daemon.jobs import Deployment, Jobs
@@ -82,7 +81,7 @@ class Api:
     async def close(self) -> None:
         self.steps.append("close")
 
-    def add_worker(self, worker_id: str, role_arn: str | None) -> WorkerAddress:
+    def add_worker(self, worker_id: str, role_arn: str | None, runtime: str = "") -> WorkerAddress:
         return WorkerAddress("", "", "")
 
     def remove_worker(self, worker_id: str) -> None: ...
@@ -110,6 +109,7 @@ class Desk:
         self.deployments: asyncio.Queue[Deployment | Exception] = asyncio.Queue()
         self.jobs = Jobs([job("a"), job("b")])
         self.options: dict[str, Any] = {}
+        self.debuggers: Any = None
         self.stop = asyncio.Event()
         self.daemon: Daemon
 
@@ -138,7 +138,9 @@ class Desk:
             Deployment(self.jobs, frozenset({self.root / "app.py"})),
             redeploys=there,
             connection=Connection(Topics("app", "stage"), presence, self._transport),
-            workshop=Workshop(there, lambda spec, address: {}, objects=MemoryObjects()),
+            workshop=Workshop(
+                there, lambda spec, address: {}, None, self.debuggers, objects=MemoryObjects()
+            ),
             ledger=self.keeper,
             narrator=Narrator([there]),
         )
@@ -234,7 +236,7 @@ def keeper(tmp_path: Path) -> Iterator[Keeper]:
 
 @pytest.fixture
 async def desk(tmp_path: Path, keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr(launching, "RuntimeApi", Api)
+    monkeypatch.setattr("devbridge.daemon.settings.RuntimeApi", Api)
     (tmp_path / "app.py").write_text("")
     desk = Desk(tmp_path, keeper)
     monkeypatch.setattr(keeper, "close", lambda: desk.steps.append("ledger closed"))
@@ -414,10 +416,26 @@ async def test_a_connection_that_there_is_no_descriptor_for_is_no_error_of_the_l
     assert len(errors) == passed_on
 
 
-@pytest.mark.parametrize("debug", [None, 2.0])
-async def test_runs_can_be_debugged_only_where_that_is_wanted(
-    desk: Desk, debug: float | None
-) -> None:
-    desk.options["debug"] = debug
+class Debuggers:
+    """Those of all languages."""
+
+    def __init__(self) -> None:
+        self.steps: list[object] = []
+
+    def of(self, listener: object) -> object:
+        return listener
+
+    async def start(self, runtimes: Iterable[str]) -> None:
+        self.steps.append([*runtimes])
+
+    async def close(self) -> None:
+        self.steps.append("close")
+
+
+async def test_runs_can_be_debugged_only_where_that_is_wanted(desk: Desk) -> None:
     desk.make()
-    assert (Api.made.debuggers is not None) == (debug is not None)
+    assert Api.made.debuggers is None
+    desk.debuggers = Debuggers()
+    async with running(desk):
+        assert Api.made.debuggers is Api.made.listener
+    assert desk.debuggers.steps == [["", ""], "close"]

@@ -154,11 +154,15 @@ def test_what_debuggers_do_is_told_posted_and_noted_for_the_worker() -> None:
     desk.hearing.worker_mutes("w", ["Debugger attached."])
     desk.hearing.worker_debugs("w", "ws://127.0.0.1:9229/x")
     desk.hearing.worker_halted("w", True)
+    desk.hearing.worker_paused("w", "jobs/x.py:12")
+    desk.hearing.worker_paused("w", None)
     desk.hearing.worker_halted("w", False)
     assert desk.told == [
         ("w", "muted", "Debugger attached."),
         ("w", "Debugger ws://127.0.0.1:9229/x", Mood.PLAIN),
         ("w", True),
+        ("w", "paused at jobs/x.py:12", Mood.PLAIN),
+        ("w", "goes on", Mood.PLAIN),
         ("w", False),
     ]
     assert desk.posted == [Halted("w", True), Halted("w", False)]

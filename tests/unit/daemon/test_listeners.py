@@ -7,8 +7,9 @@ import inspect
 import pytest
 
 from devbridge.daemon import hearing
-from devbridge.daemon.listeners import DebugListener, WorkerListener
+from devbridge.daemon.listeners import WorkerListener
 from devbridge.daemon.pool import hearing as pool_hearing
+from devbridge.workers.debugging import DebugListener
 
 
 def methods(door: type) -> list[str]:

@@ -131,41 +131,37 @@ class Inspected:
 
     def __init__(self) -> None:
         self.steps: list[str] = []
-        self.reports: list[tuple[str, bytes]] = []
+        self.reports: list[tuple[str, str, bytes]] = []
         self.waits, self.go_on = asyncio.Event(), asyncio.Event()
-
-    async def start(self) -> None:
-        self.steps.append("start")
-
-    async def close(self) -> None:
-        self.steps.append("close")
 
     def forget(self, worker_id: str) -> None:
         self.steps.append(f"forget {worker_id}")
 
-    async def reported(self, worker_id: str, report: bytes) -> None:
-        self.reports.append((worker_id, report))
+    async def reported(self, worker_id: str, runtime: str, report: bytes) -> dict[str, Any]:
+        self.reports.append((worker_id, runtime, report))
         if report == b"bad":
             raise ValueError("bad")
         self.waits.set()
         await self.go_on.wait()
+        return {"port": 1}
 
 
 async def test_a_worker_that_tells_of_its_inspector_is_answered_when_it_may_go_on() -> None:
     inspected: Any = Inspected()
     api = RuntimeApi(Said(), None, inspected)
     await api.start()
-    peer = await Peer(api, api.add_worker("w1")).connect()
+    peer = await Peer(api, api.add_worker("w1", runtime="nodejs24.x")).connect()
     assert await peer.ask("POST", "2018-06-01/devbridge/debugger", b"bad") == 400
     peer.send("POST", f"/{peer.token}/2018-06-01/devbridge/debugger", b"url")
     await inspected.waits.wait()
     inspected.go_on.set()
-    assert (await peer.receive())[0] == 202
+    status, _, body = await peer.receive()
+    assert (status, body) == (202, b'{"port": 1}')
     api.remove_worker("w1")
     peer.writer.close()
     await api.close()
-    assert inspected.reports == [("w1", b"bad"), ("w1", b"url")]
-    assert inspected.steps == ["start", "forget w1", "close"]
+    assert inspected.reports == [("w1", "nodejs24.x", b"bad"), ("w1", "nodejs24.x", b"url")]
+    assert inspected.steps == ["forget w1"]
 
 
 async def test_where_nobody_debugs_a_worker_goes_on_at_once(peer: Peer) -> None:

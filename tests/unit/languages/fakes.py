@@ -11,7 +11,7 @@ from devbridge.errors import DevbridgeError
 from devbridge.languages.base import Asking, Code, Packing, Workplace
 from devbridge.packing.assets import JobAssets, Remarks
 from devbridge.packing.zips import Asset
-from devbridge.runs.model import JobSpec
+from devbridge.runs.model import CodeSpec
 from devbridge.types.model import JobTypes
 from devbridge.workers.base import WorkerSpec
 from devbridge.workers.modules import Modules
@@ -55,7 +55,7 @@ class FakeLauncher:
     async def launch(self, spec: WorkerSpec, output_fd: int) -> Any:
         self.told.append(f"{self.language} launches {spec.job}")
 
-    async def prepare(self, jobs: Iterable[JobSpec], vouched: Iterable[str]) -> None:
+    async def prepare(self, jobs: Iterable[CodeSpec], vouched: Iterable[str]) -> None:
         names = ",".join(job.name for job in jobs)
         self.told.append(f"{self.language} prepares {names} {list(vouched)}")
 

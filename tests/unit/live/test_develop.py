@@ -282,7 +282,7 @@ async def serving(
         monkeypatch.setattr(module, "serve", serve)
         made = Serving(desk, screen)
         there: Any = made.daemon
-        monkeypatch.setattr(module, "compose", lambda *_: Composed(there, {}))
+        monkeypatch.setattr(module, "compose", lambda *_: Composed(there, {}, None))
         yield made
 
 

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from devbridge.daemon.told import Answered, Broken, Gone, Printed, Reloaded, Remarked
+from devbridge.languages.debuggers import Debuggers
 from devbridge.languages.node.launcher import NodeLauncher
 from devbridge.protocol.messages import Raised, Responded
 from tests.integration.functions import Bench, bench, function, node_launcher
+from tests.integration.workers import workplace
 
 OLD, NEW = "nodejs22.x", "nodejs24.x"
 DOES = """
@@ -305,7 +307,8 @@ async def test_a_worker_is_open_to_debuggers_from_its_first_request_on(tmp_path:
         export const handler = async (event: any, context: any) =>
             [Boolean(inspector.url()), context.getRemainingTimeInMillis() <= 20_000]
     """
-    async with app(tmp_path, code, debug=0.05, standbys=False) as live:
+    debuggers = Debuggers(workplace(tmp_path), 0.05)
+    async with app(tmp_path, code, debuggers=debuggers, standbys=False) as live:
         for _ in range(3):
             assert await live.result() == [True, True]
         told = [each.text for each in live.kept.told if isinstance(each, Remarked)]

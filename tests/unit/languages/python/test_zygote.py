@@ -74,7 +74,8 @@ class FakeZygote:
         self.retired = False
         self.closed = False
 
-    async def preload(self, names: Iterable[str]) -> str | None:
+    async def preload(self, names: Iterable[str], debugger: Path | None = None) -> str | None:
+        self.debugger = debugger
         self.names = list(names)
         self.failed = {n: why for n, why in self.world.missing.items() if n in self.names}
         return next((name for name in self.names if name in self.world.unsafe), None)
@@ -142,6 +143,16 @@ async def test_workers_are_forks_of_one_zygote(launcher: ZygoteLauncher, world: 
     assert [await made_by(launcher, spec()) for _ in range(3)] == ["zygote 101"] * 3
     assert launcher.pid == 101
     assert len(world.zygotes) == 1
+
+
+@pytest.mark.parametrize("folder", [None, Path("/lib/debugpy")])
+async def test_the_zygote_has_debugpy_where_workers_are_open_to_debuggers(
+    world: World, folder: Path | None
+) -> None:
+    launcher = ZygoteLauncher(PYTHON, SHARED, debugger=folder)
+    await launcher.launch(spec(), 1)
+    assert [zygote.debugger for zygote in world.zygotes] == [folder]
+    await launcher.close()
 
 
 async def test_several_at_once_wait_for_the_same_zygote(

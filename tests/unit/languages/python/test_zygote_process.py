@@ -91,6 +91,11 @@ async def test_a_module_that_makes_it_unfit_is_named(start: Callable[[str], Zygo
     assert (zygote.failed, zygote.site) == ({}, False)
 
 
+async def test_it_is_told_where_debugpy_is(start: Callable[[str], Zygote]) -> None:
+    zygote = start('    say(unsafe=message["debugger"])\n')
+    assert await zygote.preload([], Path("/lib/debugpy")) == "/lib/debugpy"
+
+
 async def test_a_worker_gets_its_output_and_its_end_is_told(
     start: Callable[[str], Zygote],
 ) -> None:

@@ -1,4 +1,4 @@
-"""The developer's debuggers, between them and the processes of runs: `devbridge dev --debug`.
+"""Debuggers of Node, between them and the processes of runs: `devbridge dev --debug`.
 
 A worker opens an inspector that speaks the Chrome DevTools Protocol over a WebSocket, as V8 does,
 says so over the Runtime API, and waits. Debuggers do not connect to it, but here, at one port for
@@ -17,18 +17,18 @@ import contextlib
 import json
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from devbridge.daemon.listeners import DebugListener
-from devbridge.daemon.peers import is_own
+from devbridge.workers.debugging import Debuggee
+from devbridge.workers.peers import is_own
 
 if TYPE_CHECKING:
     from websockets.http11 import Request, Response
@@ -57,27 +57,24 @@ _SILENT: Final = logging.Logger("devbridge.debuggers", logging.CRITICAL)
 class _Target:
     """A worker that can be debugged."""
 
-    worker_id: str
+    debuggee: Debuggee
     inspector: str
     """The URL of its own."""
     connected: asyncio.Event = field(default_factory=asyncio.Event)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     """A debugger has said that it may run."""
-    reasons: set[object] = field(default_factory=set)
-    """Why it is halted: the debuggers that have stopped it, and itself while it waits for one."""
     debuggers: set[ServerConnection] = field(default_factory=set)
 
 
-class Debuggers:
-    """Serves debuggers from `start` to `close`.
+class NodeDebugger:
+    """Node's `devbridge.workers.debugging.Debugger`.
 
     Args:
         wait: seconds that a run waits for one before it begins.
     """
 
-    def __init__(self, wait: float, listener: DebugListener) -> None:
+    def __init__(self, wait: float) -> None:
         self._wait = wait
-        self._listener = listener
         self._targets: dict[str, _Target] = {}
         """By their paths."""
         self._server: Server | None = None
@@ -106,50 +103,63 @@ class Debuggers:
     async def close(self) -> None:
         """Hang up on everybody and listen no more. Idempotent."""
         for target in list(self._targets.values()):
-            self.forget(target.worker_id)
+            self.forget(target.debuggee)
         server, self._server = self._server, None
         if server is not None:
             server.close()
             await server.wait_closed()
 
-    async def reported(self, worker_id: str, report: bytes) -> None:
-        """A worker tells of its inspector, a JSON text: with ``mutes``, the beginnings of lines
-        that it will print; with ``url``, where it is. Then this returns when a debugger is attached
-        to the worker, or when none has come in time.
+    async def reported(self, debuggee: Debuggee, report: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A worker tells of its inspector: with ``mutes``, the beginnings of lines that it will
+        print; with ``url``, where it is. Then this returns when a debugger is attached to the
+        worker, or when none has come in time.
 
         Raises:
             ValueError: it is no such report.
         """
-        document = json.loads(report)
-        told = document if isinstance(document, dict) else {}
-        mutes, inspector = told.get("mutes", []), told.get("url")
+        mutes, inspector = report.get("mutes", []), report.get("url")
         if not isinstance(mutes, list) or not all(isinstance(each, str) for each in mutes):
             raise ValueError("mutes: a list of texts is needed")
-        self._listener.worker_mutes(worker_id, [each for each in mutes if each])
+        debuggee.listener.worker_mutes(debuggee.worker_id, [each for each in mutes if each])
         if isinstance(inspector, str) and _WHERE.fullmatch(inspector):
-            await self._attached(worker_id, inspector)
+            await self._attached(debuggee, inspector)
         elif inspector is not None:
             raise ValueError("url: that of an inspector on 127.0.0.1 is needed")
+        return {}
 
-    async def _attached(self, worker_id: str, inspector: str) -> None:
-        target = _Target(worker_id, inspector)
+    async def _attached(self, debuggee: Debuggee, inspector: str) -> None:
+        target = _Target(debuggee, inspector)
         path = urlsplit(inspector).path
         self._targets[path] = target
-        with self._halting(target, target):
-            self._listener.worker_debugs(worker_id, self._url(path))
+        with debuggee.halting(target):
+            debuggee.listener.worker_debugs(debuggee.worker_id, self._url(path))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(target.connected.wait(), self._wait)
                 await asyncio.wait_for(target.ready.wait(), CONFIGURES)
 
-    def forget(self, worker_id: str) -> None:
+    def forget(self, debuggee: Debuggee) -> None:
         """The worker is gone, or needs no debugger any more. Idempotent."""
         for path, target in list(self._targets.items()):
-            if target.worker_id == worker_id:
+            if target.debuggee is debuggee:
                 del self._targets[path]
                 target.connected.set()
                 target.ready.set()
                 for debugger in target.debuggers:
                     debugger.transport.abort()
+
+    def configuration(self) -> Mapping[str, Any]:
+        """How VS Code attaches to each run as it begins."""
+        return {
+            "name": "devbridge: Node.js",
+            "type": "node",
+            "request": "attach",
+            "port": self.port,
+            "restart": True,
+            "continueOnAttach": True,
+            "sourceMaps": True,
+            "resolveSourceMapLocations": ["${workspaceFolder}/**"],
+            "outFiles": [f"${{workspaceFolder}}/.devbridge/**/*.{end}" for end in ("mjs", "cjs")],
+        }
 
     async def _listen(self, port: int) -> Server:
         return await serve(
@@ -190,7 +200,7 @@ class Debuggers:
         return {
             "description": "a run of devbridge dev",
             "id": path.removeprefix("/"),
-            "title": target.worker_id,
+            "title": target.debuggee.worker_id,
             "type": "node",
             "url": "file://",
             "webSocketDebuggerUrl": self._url(path),
@@ -230,7 +240,7 @@ class Debuggers:
                         each.cancel()
                     await asyncio.gather(*both, return_exceptions=True)
         except (OSError, InvalidHandshake, TimeoutError) as error:
-            log.info("the inspector of %s is gone: %s", target.worker_id, error)
+            log.info("the inspector of %s is gone: %s", target.debuggee.worker_id, error)
         finally:
             target.debuggers.discard(debugger)
             self._halt(target, debugger, False)
@@ -252,22 +262,16 @@ class Debuggers:
                     target.ready.set()
             await debugger.send(message)
 
-    @contextlib.contextmanager
-    def _halting(self, target: _Target, why: object) -> Iterator[None]:
-        self._halt(target, why, True)
-        try:
-            yield
-        finally:
-            self._halt(target, why, False)
-
-    def _halt(self, target: _Target, why: object, halted: bool) -> None:
-        before = bool(target.reasons)
-        if halted:
-            target.reasons.add(why)
+    def _halt(self, target: _Target, debugger: ServerConnection, halted: bool) -> None:
+        """A debugger has stopped the worker, or lets it go on, also by hanging up."""
+        debuggee = target.debuggee
+        if halted == (debugger in debuggee.reasons):
+            return
+        debuggee.halt(debugger, halted)
+        if halted:  # where: a place in the bundle
+            debuggee.paused("", step=True)
         else:
-            target.reasons.discard(why)
-        if before != bool(target.reasons):
-            self._listener.worker_halted(target.worker_id, halted)
+            debuggee.resumed(step=debugger in target.debuggers)
 
 
 async def _asks(debugger: ServerConnection, inspector: ClientConnection, ready: set[str]) -> None:

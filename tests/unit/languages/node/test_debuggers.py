@@ -14,8 +14,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from devbridge.daemon import debuggers
-from devbridge.daemon.debuggers import Debuggers
+from devbridge.languages.node import debuggers
+from devbridge.languages.node.debuggers import NodeDebugger
+from devbridge.workers.debugging import Debuggee
 
 PATH = "/2fb13d73-db79-435f-ae50-507a21ef82fd"
 WAIT = 30.0
@@ -26,7 +27,9 @@ class Said:
 
     def __init__(self) -> None:
         self.told: list[tuple[object, ...]] = []
+        self.pauses: list[str | None] = []
         self.news = asyncio.Event()
+        self.worker = Debuggee("w", self)
 
     def worker_mutes(self, worker_id: str, beginnings: Sequence[str]) -> None:
         if beginnings:
@@ -37,6 +40,10 @@ class Said:
 
     def worker_halted(self, worker_id: str, halted: bool) -> None:
         self._tell("halted" if halted else "goes on", worker_id)
+
+    def worker_paused(self, worker_id: str, where: str | None) -> None:
+        self.pauses.append(where)
+        self.news.set()
 
     def _tell(self, *what: object) -> None:
         self.told.append(what)
@@ -84,8 +91,8 @@ async def inspecting() -> AsyncIterator[Inspector]:
 
 
 @asynccontextmanager
-async def serving(said: Said, wait: float = WAIT) -> AsyncIterator[Debuggers]:
-    served = Debuggers(wait, said)
+async def serving(said: Said, wait: float = WAIT) -> AsyncIterator[NodeDebugger]:
+    served = NodeDebugger(wait)
     await served.start()
     try:
         yield served
@@ -93,7 +100,7 @@ async def serving(said: Said, wait: float = WAIT) -> AsyncIterator[Debuggers]:
         await served.close()
 
 
-async def debugger(served: Debuggers, **options: Any) -> ClientConnection:
+async def debugger(served: NodeDebugger, **options: Any) -> ClientConnection:
     return await connect(f"ws://127.0.0.1:{served.port}{PATH}", proxy=None, **options)
 
 
@@ -102,14 +109,14 @@ async def ask(connection: ClientConnection, method: str, number: int = 1) -> Any
     return json.loads(await connection.recv())
 
 
-def report(inspector: Inspector) -> bytes:
-    return json.dumps({"url": inspector.url}).encode()
+def report(inspector: Inspector) -> dict[str, Any]:
+    return {"url": inspector.url}
 
 
 async def test_a_worker_waits_for_a_debugger_and_goes_on_when_it_is_ready() -> None:
     said = Said()
     async with inspecting() as inspector, serving(said) as served:
-        waits = asyncio.create_task(served.reported("w", report(inspector)))
+        waits = asyncio.create_task(served.reported(said.worker, report(inspector)))
         await said.until("debugs", "w", f"ws://127.0.0.1:{served.port}{PATH}")
         async with await debugger(served) as connection:
             assert await ask(connection, "Debugger.enable", 7) == {"id": 7, "result": {}}
@@ -124,7 +131,7 @@ async def test_a_worker_waits_for_a_debugger_and_goes_on_when_it_is_ready() -> N
 async def test_a_worker_that_no_debugger_wants_goes_on_by_itself() -> None:
     said = Said()
     async with inspecting() as inspector, serving(said, wait=0.01) as served:
-        await served.reported("w", report(inspector))
+        await served.reported(said.worker, report(inspector))
         assert said.told[-1] == ("goes on", "w")
         async with await debugger(served) as late:
             assert await ask(late, "Debugger.enable")
@@ -136,7 +143,7 @@ async def test_a_debugger_that_never_gets_ready_does_not_hold_a_worker_for_ever(
     monkeypatch.setattr(debuggers, "CONFIGURES", 0.01)
     said = Said()
     async with inspecting() as inspector, serving(said) as served:
-        waits = asyncio.create_task(served.reported("w", report(inspector)))
+        waits = asyncio.create_task(served.reported(said.worker, report(inspector)))
         await said.until("debugs", "w", f"ws://127.0.0.1:{served.port}{PATH}")
         async with await debugger(served):
             await waits
@@ -145,7 +152,7 @@ async def test_a_debugger_that_never_gets_ready_does_not_hold_a_worker_for_ever(
 async def test_a_run_is_halted_while_a_debugger_has_stopped_it() -> None:
     said = Said()
     async with inspecting() as inspector, serving(said, wait=0.01) as served:
-        await served.reported("w", report(inspector))
+        await served.reported(said.worker, report(inspector))
         said.told.clear()
         async with await debugger(served) as first, await debugger(served) as second:
             await ask(first, "Debugger.enable")
@@ -159,12 +166,13 @@ async def test_a_run_is_halted_while_a_debugger_has_stopped_it() -> None:
             await inspector.tell("resumed", session=1)
             await said.until("goes on", "w")
     assert said.told == [("halted", "w"), ("goes on", "w")]
+    assert said.pauses[0] == ""
 
 
 async def test_a_debugger_that_hangs_up_lets_the_run_go_on() -> None:
     said = Said()
     async with inspecting() as inspector, serving(said, wait=0.01) as served:
-        await served.reported("w", report(inspector))
+        await served.reported(said.worker, report(inspector))
         said.told.clear()
         connection = await debugger(served)
         await ask(connection, "Debugger.enable")
@@ -172,13 +180,14 @@ async def test_a_debugger_that_hangs_up_lets_the_run_go_on() -> None:
         await said.until("halted", "w")
         connection.transport.abort()
         await said.until("goes on", "w")
+        assert said.pauses == ["", None]
         await inspector.sessions[0].wait_closed()
 
 
 async def test_a_worker_that_closes_its_inspector_is_rid_of_its_debugger() -> None:
     said = Said()
     async with inspecting() as inspector, serving(said, wait=0.01) as served:
-        await served.reported("w", report(inspector))
+        await served.reported(said.worker, report(inspector))
         async with await debugger(served) as connection:
             await ask(connection, "Debugger.enable")
             await inspector.sessions[0].close()
@@ -189,10 +198,10 @@ async def test_a_worker_that_closes_its_inspector_is_rid_of_its_debugger() -> No
 async def test_a_worker_that_is_gone_waits_for_nobody_and_cannot_be_debugged() -> None:
     said = Said()
     async with inspecting() as inspector, serving(said) as served:
-        waits = asyncio.create_task(served.reported("w", report(inspector)))
+        waits = asyncio.create_task(served.reported(said.worker, report(inspector)))
         await said.until("debugs", "w", f"ws://127.0.0.1:{served.port}{PATH}")
         async with await debugger(served) as connection:
-            served.forget("w")
+            served.forget(said.worker)
             await waits
             with pytest.raises(ConnectionClosed):
                 await connection.recv()
@@ -204,7 +213,7 @@ async def test_messages_of_any_size_and_kind_go_through_unchanged() -> None:
     said, large = Said(), {"id": [1], "method": "x" * (4 << 20)}
     async with inspecting() as inspector, serving(said, wait=0.01) as served:
         inspector.silent = True
-        await served.reported("w", report(inspector))
+        await served.reported(said.worker, report(inspector))
         async with await debugger(served, max_size=None) as connection:
             await connection.send("Runtime.runIfWaitingForDebugger is no JSON")
             await inspector.heard.wait()
@@ -231,7 +240,7 @@ async def test_messages_of_any_size_and_kind_go_through_unchanged() -> None:
 async def test_a_page_in_the_browser_is_refused(path: str, headers: dict[str, str]) -> None:
     said = Said()
     async with inspecting() as inspector, serving(said, wait=0.01) as served:
-        await served.reported("w", report(inspector))
+        await served.reported(said.worker, report(inspector))
         status, _ = await asyncio.to_thread(get, served.port, path, headers)
         assert status == 403
         assert not inspector.sessions
@@ -241,14 +250,14 @@ async def test_a_page_in_the_browser_is_refused(path: str, headers: dict[str, st
 async def test_debuggers_need_not_name_the_port(host: str) -> None:
     said = Said()
     async with inspecting() as inspector, serving(said, wait=0.01) as served:
-        await served.reported("w", report(inspector))
+        await served.reported(said.worker, report(inspector))
         assert (await asyncio.to_thread(get, served.port, "/json/list", {"Host": host}))[0] == 200
 
 
 async def test_chromes_own_debugger_is_no_page() -> None:
     said = Said()
     async with inspecting() as inspector, serving(said, wait=0.01) as served:
-        await served.reported("w", report(inspector))
+        await served.reported(said.worker, report(inspector))
         async with await debugger(served, additional_headers={"Origin": "devtools://devtools"}):
             pass
 
@@ -258,7 +267,7 @@ async def test_who_can_be_debugged_is_told_to_the_developers_own_processes_only(
 ) -> None:
     said = Said()
     async with inspecting() as inspector, serving(said, wait=0.01) as served:
-        await served.reported("w", report(inspector))
+        await served.reported(said.worker, report(inspector))
         for path in ("/json", "/json/list"):
             status, body = await asyncio.to_thread(get, served.port, path)
             assert status == 200
@@ -284,26 +293,26 @@ def get(port: int, path: str, headers: dict[str, str] | None = None) -> tuple[in
 @pytest.mark.parametrize(
     "body",
     [
-        b"no json",
-        b'{"url": 5}',
-        b'{"url": "ws://evil.example:1/2fb13d73"}',
-        b'{"url": "ws://127.0.0.1:1/../json"}',
-        b'{"mutes": "a"}',
-        b'{"mutes": [1]}',
+        {"url": 5},
+        {"url": "ws://evil.example:1/2fb13d73"},
+        {"url": "ws://127.0.0.1:1/../json"},
+        {"mutes": "a"},
+        {"mutes": [1]},
     ],
+    ids=str,
 )
-async def test_what_is_no_report_is_refused(body: bytes) -> None:
+async def test_what_is_no_report_is_refused(body: dict[str, Any]) -> None:
     said = Said()
     async with serving(said) as served:
-        with pytest.raises(ValueError, match=r"needed|Expecting"):
-            await served.reported("w", body)
+        with pytest.raises(ValueError, match="needed"):
+            await served.reported(said.worker, body)
     assert said.told == []
 
 
 async def test_a_worker_says_what_its_inspector_prints() -> None:
     said = Said()
     async with serving(said) as served:
-        await served.reported("w", b'{"mutes": ["Debugger attached.", ""]}')
+        await served.reported(said.worker, {"mutes": ["Debugger attached.", ""]})
     assert said.told == [("mutes", "w", "Debugger attached.")]
 
 
@@ -321,7 +330,7 @@ async def test_an_inspector_that_is_gone_ends_the_debuggers_connection() -> None
     async with inspecting() as inspector:
         pass
     async with serving(said, wait=0.01) as served:
-        await served.reported("w", report(inspector))
+        await served.reported(said.worker, report(inspector))
         async with await debugger(served) as connection:
             with pytest.raises(ConnectionClosed):
                 await connection.recv()

@@ -12,11 +12,14 @@ _CONNECTIONS: Final = Path("/proc/net/tcp")
 _LOCAL, _REMOTE, _UID = 1, 2, 7
 """Its columns: see proc_pid_net(5)."""
 
+NOBODY: Final = -1
+"""It has hung up."""
+
 Address = tuple[str, int]
 
 
-def is_own(peer: Address, here: Address) -> bool:
-    """Whether a process of this user has made the connection. False where that cannot be known.
+def user_of(peer: Address, here: Address) -> int | None:
+    """Whose process has made the connection. None where the system does not tell.
 
     Args:
         peer: the address that it comes from, of IPv4.
@@ -26,8 +29,14 @@ def is_own(peer: Address, here: Address) -> bool:
     try:
         rows = [line.split() for line in _CONNECTIONS.read_text("ascii").splitlines()[1:]]
     except OSError:
-        return False
-    return [row[_UID] for row in rows if (row[_LOCAL], row[_REMOTE]) == ends] == [str(os.getuid())]
+        return None
+    found = [int(row[_UID]) for row in rows if (row[_LOCAL], row[_REMOTE]) == ends]
+    return found[0] if len(found) == 1 else NOBODY
+
+
+def is_own(peer: Address, here: Address) -> bool:
+    """Whether a process of this user has made the connection. False where that is not known."""
+    return user_of(peer, here) == os.getuid()
 
 
 def _shown(address: Address) -> str:

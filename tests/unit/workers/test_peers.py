@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.daemon import peers
-from devbridge.daemon.peers import is_own
+from devbridge.workers import peers
+from devbridge.workers.peers import is_own
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/net/tcp")
 

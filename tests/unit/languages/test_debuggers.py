@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from devbridge.constructs import App, Function, Job
+from devbridge.errors import InterpreterError
+from devbridge.languages import debuggers as module
+from devbridge.languages.base import Workplace
+from devbridge.languages.debuggers import Debuggers, require_debuggers
+from devbridge.workers.debugging import Debuggee, DebugListener
+
+LISTENER = cast(DebugListener, object())
+
+
+class FakeDebugger:
+    """A `Debugger` that writes down what it is told."""
+
+    def __init__(self, language: str, told: list[object], *, broken: bool) -> None:
+        self.language = language
+        self.told = told
+        self.broken = broken
+
+    async def start(self) -> None:
+        self.told.append(f"{self.language} starts")
+        if self.broken:
+            raise InterpreterError("no debugpy")
+
+    async def close(self) -> None:
+        self.told.append(f"{self.language} closes")
+
+    async def reported(self, debuggee: Debuggee, report: Mapping[str, Any]) -> Mapping[str, Any]:
+        assert debuggee.listener is LISTENER
+        self.told.append((self.language, debuggee.worker_id, report))
+        return {"from": self.language}
+
+    def forget(self, debuggee: Debuggee) -> None:
+        self.told.append(f"{self.language} forgets {debuggee.worker_id}")
+
+    def configuration(self) -> Mapping[str, Any]:
+        return {"name": self.language}
+
+
+class FakeLanguage:
+    """A language, as far as debuggers go."""
+
+    def __init__(self, name: str, told: list[object]) -> None:
+        self.name = name
+        self.told = told
+        self.broken = False
+
+    def debugger(self, place: Workplace, wait: float) -> FakeDebugger:
+        return FakeDebugger(f"{self.name} {wait:g}", self.told, broken=self.broken)
+
+    def require_debugger(self, python: Path) -> None:
+        self.told.append(f"{self.name} needs {python}")
+
+
+class Place:
+    """A workplace that hears what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.fixture
+def told() -> list[object]:
+    return []
+
+
+@pytest.fixture(autouse=True)
+def languages(told: list[object], monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeLanguage]:
+    made = {name: FakeLanguage(name, told) for name in ("python", "nodejs")}
+    monkeypatch.setattr(module, "LANGUAGES", made)
+    return made
+
+
+@pytest.fixture
+def place() -> Any:
+    return Place()
+
+
+async def test_each_language_that_has_workers_is_started_once(
+    told: list[object], place: Any
+) -> None:
+    debuggers = Debuggers(place, 2)
+    await debuggers.start(["", "python3.13", "nodejs24.x", ""])
+    assert told == ["python 2 starts", "nodejs 2 starts"]
+    assert debuggers.configurations == [{"name": "python 2"}, {"name": "nodejs 2"}]
+    await debuggers.close()
+    await debuggers.close()
+    assert set(told[2:]) == {"python 2 closes", "nodejs 2 closes"}
+
+
+async def test_what_a_worker_says_is_for_its_language_which_is_started_for_it(
+    told: list[object], place: Any
+) -> None:
+    debuggers = Debuggers(place, 2).of(LISTENER)
+    answer = await debuggers.reported("w", "nodejs24.x", json.dumps({"url": "x"}).encode())
+    assert answer == {"from": "nodejs 2"}
+    await debuggers.reported("w", "nodejs24.x", b"[]")
+    debuggers.forget("w")
+    debuggers.forget("w")
+    assert told == [
+        "nodejs 2 starts",
+        ("nodejs 2", "w", {"url": "x"}),
+        ("nodejs 2", "w", {}),
+        "nodejs 2 forgets w",
+    ]
+
+
+async def test_what_is_no_json_is_refused(place: Any) -> None:
+    with pytest.raises(ValueError, match="Expecting"):
+        await Debuggers(place, 2).of(LISTENER).reported("w", "", b"no json")
+
+
+async def test_runs_go_on_where_there_is_no_debugger_and_that_is_said_once(
+    told: list[object], place: Any, languages: dict[str, FakeLanguage]
+) -> None:
+    languages["python"].broken = True
+    debuggers = Debuggers(place, 2)
+    for worker in ("w1", "w2"):
+        assert await debuggers.of(LISTENER).reported(worker, "", b"{}") == {}
+    assert told == ["python 2 starts", "python 2 closes"]
+    assert place.said == ["runs cannot be debugged: no debugpy"]
+    assert debuggers.configurations == []
+
+
+def test_what_live_code_needs_is_looked_for_first(told: list[object], app: App) -> None:
+    require_debuggers(app, Path("python"))
+    assert sorted(map(str, told)) == ["nodejs needs python", "python needs python"]
+    told.clear()
+    for code in app.of_type(Job):
+        code.live = code.language == "nodejs"
+    for function in app.of_type(Function):
+        function.live = False
+    require_debuggers(app, Path("python"))
+    assert told == ["nodejs needs python"]
