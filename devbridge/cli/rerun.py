@@ -10,13 +10,11 @@ from devbridge.cli.common import app_options
 from devbridge.cli.payload import check_accepted, check_json, read_payload
 from devbridge.cli.runs import run_options, stage_runs, start_and_print, start_options
 from devbridge.errors import NotDeployed
-from runner import outcome
-from runner.invocation import is_none
+from devbridge.runs.base import resumes_at
 from runner.triggered import let_go
 
 if TYPE_CHECKING:
     from devbridge.config import Config
-    from devbridge.runs.base import Run
 
 
 @click.command(
@@ -68,7 +66,7 @@ def rerun(
         text = let_go(before.payload()).decode("utf-8", "surrogatepass") if given is None else given
         if not no_check:
             check_accepted(config, name, text)
-        checkpoint = None if fresh or given is not None else checkpoint_of(before)
+        checkpoint = None if fresh or given is not None else resumes_at(before)
         if checkpoint is not None:
             where = shorten(checkpoint)
             told = f"begins at the checkpoint {where} of the run before (--fresh: does not)"
@@ -95,12 +93,3 @@ def say_where(error: NotDeployed, job_id: str, stage: str) -> None:
     """Let the error say at which stage the run before was, if it was at another one."""
     if (before := stage_of(job_id)) not in ("", stage):
         error.remedy = f"run it where it ran before, with --stage {before}; or {error.remedy}"
-
-
-def checkpoint_of(before: Run) -> bytes | None:
-    """Where a run goes on that has ended without success; None: at its beginning."""
-    state = before.record.state
-    if not state.final or state == outcome.SUCCEEDED:
-        return None
-    checkpoint = before.checkpoint()
-    return None if checkpoint is None or is_none(checkpoint) else checkpoint

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -25,14 +24,13 @@ if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
     from devbridge.constructs import App
-    from devbridge.runs.base import Run, RunRecord, Started
+    from devbridge.runs.base import Run, RunRecord
     from devbridge.runs.find import StageRuns
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _NEWEST: Final = 50
 """Runs that are looked at for those that are under way."""
-NOT_YET: Final = "it starts when `devbridge dev` runs: nobody runs it now"
 NOBODY: Final = "the run is {}, and no `devbridge dev` is here to go on with it: waiting for one"
 
 
@@ -116,27 +114,6 @@ def start_options(command: F) -> F:
     return check(wait(command))
 
 
-def start(
-    runs: StageRuns,
-    job: str,
-    payload: str,
-    *,
-    key: str | None = None,
-    checkpoint: bytes | None = None,
-    at: datetime | None = None,
-) -> Started:
-    """Start a run; the arguments are those of `start_and_print`, as are the errors."""
-    # Without a key, a retry of the call by botocore would start the job twice.
-    return runs.start(
-        job,
-        payload.encode("utf-8", "surrogatepass"),
-        key=str(uuid.uuid4()) if key is None else key,
-        remember=key is not None,
-        checkpoint=checkpoint,
-        at=at,
-    )
-
-
 def start_and_print(
     runs: StageRuns,
     root: Path,
@@ -160,12 +137,15 @@ def start_and_print(
     Raises:
         UnknownJob, NotDeployed, PayloadTooLarge, InvokeError: as `StageRuns.start`.
     """
-    started = start(runs, job, payload, key=key, checkpoint=checkpoint, at=at)
+    data = payload.encode("utf-8", "surrogatepass")
+    started = runs.start(job, data, key=key, checkpoint=checkpoint, at=at)
     record = started.run.record
     if not (wait and json_):
         _print_started(record, started.duplicate, json_=json_)
     if not json_:
         if runs.awaited(started.run):
+            from devbridge.runs.find import NOT_YET
+
             click.echo(NOT_YET, err=True)
         shown = runs.mentioned(record.job_id)
         click.echo(f"see its output: devbridge logs {shown} --follow", err=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,12 +15,11 @@ from devbridge.console.subject import Subject
 from devbridge.constructs import Job
 from devbridge.errors import DevbridgeError, InvalidValue
 from devbridge.payload.given import check_accepted, check_json
-from devbridge.runs.base import Run, Wanted
-from devbridge.runs.find import StageRuns
+from devbridge.runs.base import Wanted, resumes_at
+from devbridge.runs.find import NOT_YET, StageRuns
 from devbridge.runs.invoker import find_job
 from devbridge.runs.lock import daemon_runs
 from devbridge.runs.model import State
-from runner.invocation import is_none
 from runner.outcome import ENDED
 from runner.triggered import let_go
 
@@ -63,7 +61,7 @@ def replay(subject: Subject, run_id: str, asked: model.Replay) -> model.Invoked:
         if asked.payload is not None:
             text = _checked(subject, job, asked.payload, check=asked.check)
             return _start(runs, job, text, None)
-        return _start(runs, job, let_go(before.payload()), None, _checkpoint(before))
+        return _start(runs, job, let_go(before.payload()), None, resumes_at(before))
 
 
 def cancel(subject: Subject, run_id: str) -> model.Cancelled:
@@ -149,17 +147,9 @@ def _all(runs: StageRuns, which: Wanted, *, deployed: bool) -> Iterator[str]:
 def _start(
     runs: StageRuns, job: str, payload: bytes, key: str | None, checkpoint: bytes | None = None
 ) -> model.Invoked:
-    # Without a key, a retry of the call by botocore would start the job twice.
-    started = runs.start(
-        job,
-        payload,
-        key=str(uuid.uuid4()) if key is None else key,
-        remember=key is not None,
-        checkpoint=checkpoint,
-    )
-    note = "it starts when `devbridge dev` runs: nobody runs it now"
-    waits = runs.awaited(started.run)
-    return model.Invoked(started.run.record.job_id, started.duplicate, note if waits else None)
+    started = runs.start(job, payload, key=key, checkpoint=checkpoint)
+    note = NOT_YET if runs.awaited(started.run) else None
+    return model.Invoked(started.run.record.job_id, started.duplicate, note)
 
 
 def _checked(subject: Subject, job: str, payload: str, *, check: bool) -> bytes:
@@ -168,15 +158,6 @@ def _checked(subject: Subject, job: str, payload: str, *, check: bool) -> bytes:
     if check:
         check_accepted(subject.config.schemas, job, text, _ANYWAY)
     return text.encode("utf-8", "surrogatepass")
-
-
-def _checkpoint(before: Run) -> bytes | None:
-    """Where a run goes on that has ended without success."""
-    state = before.record.state
-    if not state.final or state is State.SUCCEEDED:
-        return None
-    checkpoint = before.checkpoint()
-    return None if checkpoint is None or is_none(checkpoint) else checkpoint
 
 
 def _triggered(subject: Subject, job: Job, asked: model.Invocation) -> model.Invoked:

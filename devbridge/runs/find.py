@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from devbridge.config import Config
 from devbridge.errors import CloudError, InvokeError, NotFound, UnknownRun
@@ -20,6 +22,9 @@ from devbridge.runs.scheduled_store import ScheduledStore
 from devbridge.runs.searching import fits
 from devbridge.runs.stage import DeployedStore, short_ids
 from devbridge.runs.text import iso
+
+NOT_YET: Final = "it starts when `devbridge dev` runs: nobody runs it now"
+"""What is said of a run that is `StageRuns.awaited`."""
 
 
 def mark_deployed(config: Config) -> None:
@@ -171,22 +176,27 @@ class StageRuns:
         job: str,
         payload: bytes,
         *,
-        key: str,
-        remember: bool,
+        key: str | None = None,
         checkpoint: bytes | None = None,
         at: datetime | None = None,
     ) -> Started:
         """Start a run through the job's invoker.
 
         Args:
+            key: a user's own: the same key is the same run for as long as runs are remembered.
             at: when it is to start, in UTC; None: now.
 
         Raises:
             UnknownJob, NotDeployed, PayloadTooLarge, InvokeError: as `InvokerStore.start`.
         """
-        invoker = self._invoker(job)
-        started = invoker.start(
-            job, payload, key=key, remember=remember, checkpoint=checkpoint, at=at
+        started = self._invoker(job).start(
+            job,
+            payload,
+            # Without a key, a retry of the call by botocore would start the job twice.
+            key=str(uuid.uuid4()) if key is None else key,
+            remember=key is not None,
+            checkpoint=checkpoint,
+            at=at,
         )
         record = started.run.record
         if self._live is not None and not self._deployed.owns(record.job_id):

@@ -13,7 +13,7 @@ from typing import Any, Final
 from devbridge.cli import cancel, logs, payload, rerun, status
 from devbridge.cli.common import loaded
 from devbridge.cli.function_logs import function_named, printed
-from devbridge.cli.runs import NOT_YET, stage_runs, start
+from devbridge.cli.runs import stage_runs
 from devbridge.cli.tools import answers, arguments
 from devbridge.cli.tools.answers import Json
 from devbridge.cli.tools.log import part
@@ -30,8 +30,8 @@ from devbridge.errors import (
     did_you_mean,
 )
 from devbridge.payload import check
-from devbridge.runs.base import Run, Started
-from devbridge.runs.find import StageRuns, is_deployed
+from devbridge.runs.base import Run, Started, resumes_at
+from devbridge.runs.find import NOT_YET, StageRuns, is_deployed
 from devbridge.runs.lock import daemon_runs
 from devbridge.runs.model import State
 from devbridge.runs.waiting import Clock, until_ended
@@ -136,7 +136,7 @@ class Toolbox:
         if given.check:
             payload.check_accepted(self._config, given.job, text, UNCHECKED)
         with stage_runs(self._config) as runs:
-            started = start(runs, given.job, text, key=given.idempotency_key)
+            started = runs.start(given.job, _data(text), key=given.idempotency_key)
             return self._started(runs, started, given, stop)
 
     def rerun(self, given: arguments.Rerun, stop: threading.Event) -> Json:
@@ -152,9 +152,9 @@ class Toolbox:
             )
             if given.check:
                 payload.check_accepted(self._config, job, text, UNCHECKED)
-            checkpoint = rerun.checkpoint_of(before) if same and not given.fresh else None
+            checkpoint = resumes_at(before) if same and not given.fresh else None
             try:
-                started = start(runs, job, text, checkpoint=checkpoint)
+                started = runs.start(job, _data(text), checkpoint=checkpoint)
             except NotDeployed as error:
                 rerun.say_where(error, before.record.job_id, self._config.stage)
                 raise
@@ -317,7 +317,11 @@ def _json(given: object) -> str:
         PayloadNotJson: it is neither.
     """
     text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
-    return payload.check_json(text.encode("utf-8", "surrogatepass"), "payload", QUOTED)
+    return payload.check_json(_data(text), "payload", QUOTED)
+
+
+def _data(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _payload(run: Run) -> Json:

@@ -66,8 +66,8 @@ def test_a_job_whose_invoker_is_not_there_is_not_deployed(
     there: Any = Client()
     with opened(config, lambda: app, lambda: there, print) as runs:
         with pytest.raises(NotDeployed, match="'a' is not deployed at stage 'ann'"):
-            runs.start("a", b"1", key="k", remember=False)
+            runs.start("a", b"1", key="k")
         with pytest.raises(UnknownJob):
-            runs.start("b", b"1", key="k", remember=False)
+            runs.start("b", b"1", key="k")
     assert checked == [("demo", "ann")], "another devbridge may have named it otherwise"
     assert stage_runs.__doc__

@@ -232,7 +232,7 @@ def test_a_run_is_started_through_its_jobs_invoker_and_waited_for_in_the_ledger(
     stage: Stage,
 ) -> None:
     runs = stage.runs()
-    started = runs.start("factorial", b"1", key="k", remember=True)
+    started = runs.start("factorial", b"1", key="k")
     assert isinstance(started.run, InvokerRun)
     assert isinstance(runs.closest(started.run), LedgerRun)
     assert stage.runs(ledger=False).closest(started.run) is started.run
@@ -255,7 +255,7 @@ def test_a_run_that_is_started_while_nobody_is_there_is_found_by_its_beginning(
 ) -> None:
     stage.live.daemon.away, stage.live.tended = True, False
     runs = stage.runs(is_deployed=False)
-    started = runs.start("factorial", b"1", key="k", remember=True).run
+    started = runs.start("factorial", b"1", key="k").run
     assert runs.awaited(started)
     run_id = started.record.job_id
     assert runs.find(run_id[:8]).record.state is State.QUEUED
@@ -264,9 +264,9 @@ def test_a_run_that_is_started_while_nobody_is_there_is_found_by_its_beginning(
 
 def test_a_run_that_a_daemon_has_taken_is_not_awaited(stage: Stage) -> None:
     runs = stage.runs(is_deployed=False)
-    assert not runs.awaited(runs.start("factorial", b"1", key="k", remember=True).run)
+    assert not runs.awaited(runs.start("factorial", b"1", key="k").run)
     without = stage.runs(ledger=False)
-    assert not without.awaited(without.start("factorial", b"1", key="l", remember=True).run)
+    assert not without.awaited(without.start("factorial", b"1", key="l").run)
 
 
 def test_a_run_that_seems_to_wait_is_asked_for_elsewhere_if_its_job_is_named(
@@ -274,7 +274,7 @@ def test_a_run_that_seems_to_wait_is_asked_for_elsewhere_if_its_job_is_named(
 ) -> None:
     stage.live.daemon.away = True
     runs = stage.runs(is_deployed=False)
-    run_id = runs.start("factorial", b"1", key="k", remember=True).run.record.job_id
+    run_id = runs.start("factorial", b"1", key="k").run.record.job_id
     assert isinstance(runs.find(run_id, "factorial"), LedgerRun), "nobody answers"
     stage.live.daemon.comes_back()
     live = runs.find(run_id, "factorial")
