@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from devbridge.console import stage_model
 from devbridge.console.failures import broken
@@ -10,10 +12,14 @@ from devbridge.console.listener import Heard, went_well
 from devbridge.console.subject import Subject
 from devbridge.console.text import one_line
 from devbridge.constructs import Function, Job
+from devbridge.daemon import handlers_file
+from devbridge.daemon.handlers_file import Handlers
 from devbridge.errors import NotFound
 from devbridge.payload.check import schema
 from devbridge.runs.base import Run, Wanted
 from devbridge.runs.find import StageRuns
+from devbridge.runs.lock import daemon_runs
+from runner import documents
 
 RECENT = 20
 """Runs of each that are told."""
@@ -22,11 +28,12 @@ RECENT = 20
 def functions(subject: Subject, heard: Heard) -> Iterator[stage_model.Function]:
     """Those of the app, as it says them."""
     app = subject.app()
+    known = _known(subject)
     with subject.runs() as (runs, deployed):
         for job in app.of_type(Job):
-            yield _job(subject, heard, job, _last(runs, job.name, deployed=deployed))
+            yield _job(subject, known, job, _last(runs, job.name, deployed=deployed))
     for function in app.of_type(Function):
-        yield _function(subject, heard, function)
+        yield _function(subject, heard, known, function)
 
 
 def _last(runs: StageRuns, job: str, *, deployed: bool) -> Sequence[Run]:
@@ -36,7 +43,7 @@ def _last(runs: StageRuns, job: str, *, deployed: bool) -> Sequence[Run]:
         return ()
 
 
-def _job(subject: Subject, heard: Heard, job: Job, last: Sequence[Run]) -> stage_model.Function:
+def _job(subject: Subject, known: Handlers, job: Job, last: Sequence[Run]) -> stage_model.Function:
     records = [run.record for run in last]
     errors = (record.failure for record in records if record.failure is not None)
     error = next((f"{each.type}: {each.message}" for each in errors), None)
@@ -49,7 +56,7 @@ def _job(subject: Subject, heard: Heard, job: Job, last: Sequence[Run]) -> stage
         schema=schema(job.name, str(subject.config.schemas)),
         timeout=job.timeout.total_seconds(),
         live=subject.live and job.live,
-        broken=_broken(subject, heard, job.name, function=False),
+        broken=_broken(known.jobs.get(job.name), subject.config.root),
         recent=[
             stage_model.Last(
                 record.job_id,
@@ -65,7 +72,9 @@ def _job(subject: Subject, heard: Heard, job: Job, last: Sequence[Run]) -> stage
     )
 
 
-def _function(subject: Subject, heard: Heard, function: Function) -> stage_model.Function:
+def _function(
+    subject: Subject, heard: Heard, known: Handlers, function: Function
+) -> stage_model.Function:
     requests = [*reversed(heard.requests.get(function.name, ()))]
     failures = (event.failure for _, event in requests if event.failure is not None)
     error = next((f"{each.type}: {each.message}" for each in failures), None)
@@ -78,7 +87,7 @@ def _function(subject: Subject, heard: Heard, function: Function) -> stage_model
         schema=None,
         timeout=function.timeout.total_seconds(),
         live=subject.live and function.live,
-        broken=_broken(subject, heard, function.name, function=True),
+        broken=_broken(known.functions.get(function.name), subject.config.root),
         recent=[
             stage_model.Last(
                 event.what,
@@ -96,8 +105,12 @@ def _handler(code: Job | Function) -> str:
     return "" if code.handler is None else str(code.handler)
 
 
-def _broken(
-    subject: Subject, heard: Heard, name: str, *, function: bool
-) -> stage_model.Broken | None:
-    found = heard.broken.get((name, function))
-    return None if found is None else broken(found, subject.config.root)
+def _known(subject: Subject) -> Handlers:
+    """What the stage's `devbridge dev` knows of handlers, which may be another process."""
+    config = subject.config
+    runs = daemon_runs(config.stage_dir / "daemon.lock")
+    return (handlers_file.read(config.handlers) if runs else None) or Handlers(subject.since)
+
+
+def _broken(told: Mapping[str, Any] | None, root: Path) -> stage_model.Broken | None:
+    return None if told is None else broken(documents.read(told), root)

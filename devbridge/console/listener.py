@@ -26,7 +26,6 @@ from devbridge.daemon.told import (
     Told,
     Waits,
 )
-from runner.outcome import Failure
 
 REQUESTS: Final = 20
 """Requests of a function that are remembered."""
@@ -37,26 +36,19 @@ STAGE: Final = "stage"
 
 
 class Heard:
-    """Remembers which handlers are broken and the last requests of functions, which nobody else
-    keeps, and tells what has changed."""
+    """Remembers the last requests of functions, which nobody else keeps, and tells what has
+    changed."""
 
     def __init__(self) -> None:
         self.changed: Callable[[str], None] | None = None
         """Told of each thing that has changed, once somebody wants to know."""
-        self.broken: dict[tuple[str, bool], Failure] = {}
-        """Why handlers cannot be loaded, by the name of their job or function, and which it is."""
         self.requests: dict[str, deque[tuple[float, Answered]]] = {}
         """The last requests of each function, with when they were answered."""
 
     def on(self, event: Told) -> None:
         """Take what has happened."""
         match event:
-            case Broken(job, failure, function=function):
-                self.broken[job, function] = failure
-                self._tell(FUNCTIONS)
-            case Reloaded(job):
-                for function in (False, True):
-                    self.broken.pop((job, function), None)
+            case Broken() | Reloaded():
                 self._tell(FUNCTIONS)
             case Deployed() | AppBroken():
                 self._tell(FUNCTIONS, STAGE)

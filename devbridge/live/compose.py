@@ -100,18 +100,13 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
         policy=functools.partial(without_bridge, connection.topics, cloud.account, cloud.region),
     )
     ledger = _ledger(config, voice)
+    environment = _environment(config, cloud)
     daemon = Daemon(
         _settings(config, good.app),
         redeployer.deployment,
         redeploys=redeployer,
         connection=connection,
-        workshop=Workshop(
-            launcher,
-            _environment(config, cloud),
-            roles,
-            debuggers,
-            objects=Objects(cloud),
-        ),
+        workshop=Workshop(launcher, environment, roles, debuggers, objects=Objects(cloud)),
         ledger=ledger,
         narrator=narrator,
         imported=lacks.imported,

@@ -6,7 +6,9 @@ from dataclasses import replace
 from devbridge.console.functions import RECENT, functions
 from devbridge.constructs import Function
 from devbridge.constructs.app import loading
-from devbridge.daemon.told import Answered, Broken, Mood, Who
+from devbridge.daemon.handlers_file import HandlersFile
+from devbridge.daemon.told import Answered, Broken, Mood, Reloaded, Who
+from devbridge.runs.lock import only_one
 from devbridge.runs.model import State
 from runner.outcome import Failure
 
@@ -37,12 +39,24 @@ def test_only_the_last_runs_are_told(stage: Stage) -> None:
 
 
 def test_what_is_broken_says_where(stage: Stage) -> None:
-    stage.heard.on(Broken("factorial", Failure("SyntaxError", "never closed", (FRAME,)), "w"))
-    (job,) = functions(stage.subject, stage.heard)
+    file = HandlersFile(stage.config.handlers)
+    file.on(Broken("factorial", Failure("SyntaxError", "never closed", (FRAME,)), "w"))
+    with only_one(stage.config.stage_dir / "daemon.lock", "s"):
+        (job,) = functions(stage.subject, stage.heard)
+        file.on(Reloaded("factorial", 0.1))
+        (mended,) = functions(stage.subject, stage.heard)
+    assert mended.broken is None
     assert job.broken is not None
     assert job.broken.file == str(stage.root / "jobs" / "factorial.py")
     assert (job.broken.line, job.broken.column) == (1, 12)
     assert job.broken.text == "def handler(payload):"
+
+
+def test_nothing_is_broken_that_nobody_runs(stage: Stage) -> None:
+    error = Failure("SyntaxError", "never closed", (FRAME,))
+    HandlersFile(stage.config.handlers).on(Broken("factorial", error, "w"))
+    (job,) = functions(stage.subject, stage.heard)
+    assert job.broken is None
 
 
 def test_an_api_function_is_told_with_its_last_requests(stage: Stage) -> None:

@@ -91,15 +91,6 @@ def test_what_has_happened_is_a_change_of_something(
     assert told == things
 
 
-def test_what_is_broken_is_known_until_it_is_loaded(heard: Heard) -> None:
-    heard.on(Broken("a", FAILURE, "w"))
-    heard.on(Broken("f", FAILURE, "w", function=True))
-    assert heard.broken == {("a", False): FAILURE, ("f", True): FAILURE}
-    for name in ("a", "f", "unknown"):
-        heard.on(Reloaded(name, 0.1))
-    assert heard.broken == {}
-
-
 def test_the_last_requests_of_a_function_are_remembered(heard: Heard) -> None:
     for number in range(REQUESTS + 5):
         heard.on(answered(number, FAILURE if number % 2 else None))
