@@ -433,7 +433,7 @@ async def test_the_consoles_link_is_a_line_and_one_that_cannot_listen_ends_nothi
     serving: Serving, monkeypatch: pytest.MonkeyPatch, console: Any, said: str
 ) -> None:
     there: Any = serving.daemon
-    monkeypatch.setattr(module, "compose", lambda *_: Composed(there, {}, console))
+    monkeypatch.setattr(module, "compose", lambda *_: Composed(there, {}, None, console))
     task = serving()
     serving.daemon.ready.set()
     await serving.shows(said)
