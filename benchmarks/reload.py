@@ -73,7 +73,7 @@ async def settle_preload(daemon: Watched) -> None:
 
 async def _save(setup: Setup, stamps: Stamps, daemon: Watched, kind: str, turn: int) -> float:
     text = f"{stamps.source}{KINDS[kind]}# {turn}\n"
-    ready = daemon.expecting(f"Reloaded {kind} ".encode())
+    ready = daemon.expecting(b"Reloaded ")
     began = harness.now()
     harness.write(Path(setup.root), {f"jobs/{kind}.py": text})
     took = (await harness.soon(ready) - began) / 1e6
