@@ -76,7 +76,7 @@ async def _saves(
     python: list[float] = []
     with closing(_Bare(root, kind)) as bare:
         # The first bundle has all, the second leaves the package to Node; then blanks have it.
-        for turn in range(bench.times(60, 2) + 5):
+        for turn in range(bench.times(50, 2) + 5):
             text = f"{stamps.typescript}{KINDS[kind]}// {turn}\n"
             took = await _saved(root, daemon, f"jobs/{kind}.ts", text)
             await bare.prepared()
