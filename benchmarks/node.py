@@ -76,14 +76,14 @@ async def _saves(
     python: list[float] = []
     with closing(_Bare(root, kind)) as bare:
         # The first bundle has all, the second leaves the package to Node; then blanks have it.
-        for turn in range(bench.times(60, 2) + 5):
+        for turn in range(bench.times(50, 2) + 5):
             text = f"{stamps.typescript}{KINDS[kind]}// {turn}\n"
-            took = await _saved(root, daemon, kind, f"jobs/{kind}.ts", text)
+            took = await _saved(root, daemon, f"jobs/{kind}.ts", text)
             await bare.prepared()
             stamps.forget("loaded")
             less = await bare.saved(text, stamps)
             text = f"{stamps.source}{PYTHON_SOURCES[beside]}# {turn}\n"
-            other = await _saved(root, daemon, beside, f"jobs/{beside}.py", text)
+            other = await _saved(root, daemon, f"jobs/{beside}.py", text)
             if turn >= 5:
                 ours.append(took)
                 floor.append(less)
@@ -130,9 +130,9 @@ def install(root: Path) -> None:
     shutil.copytree(there, root / "node_modules", symlinks=True)
 
 
-async def _saved(root: Path, daemon: Watched, name: str, file: str, text: str) -> float:
+async def _saved(root: Path, daemon: Watched, file: str, text: str) -> float:
     """Milliseconds until the job is ready again; then waits for what follows a save."""
-    ready = daemon.expecting(f"Reloaded {name} ".encode())
+    ready = daemon.expecting(b"Reloaded ")
     began = harness.now()
     harness.write(root, {file: text})
     took = (await harness.soon(ready) - began) / 1e6

@@ -28,8 +28,9 @@ from stub_lambda.bridge import Bridge
 SPEAKS: Final = 3
 """The first version of the protocol that has calls."""
 _GONE: Final = 1.0
-"""Seconds for which a daemon that has taken a call must be away to be gone: one that was taken over
-from goes on with what it has, and it is the newer one that announces itself."""
+"""Seconds for which a daemon that a call was sent to must be away to be gone: what it has said by
+another connection may come after its will, and one that was taken over from goes on with what it
+has, and it is the newer one that announces itself."""
 _CONNECTIONS: Final = 2
 
 
@@ -194,7 +195,7 @@ class _Call:
         now = time.monotonic()
         if reply is not None:
             return self._of_taken(mqtt, now)
-        if (presence := self._bridge.presence) is not None and not presence.online:
+        if self._is_away(now):
             return self.absent(Why.OFFLINE)
         if self._taken_by is None or now < self._taken_by:
             return None

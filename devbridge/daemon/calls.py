@@ -158,10 +158,12 @@ class Calls:
             self._call(call)
 
     def _call(self, call: Invoke) -> None:
-        # First of all: of a daemon that dies, and has not said so, nothing has run.
+        # First of all, and on its way before it begins: of a daemon that dies, and has not said so,
+        # nothing has run. What a turn of the event loop publishes is sent before the next one.
         self._bridge.reply(call.stub_id, Taken(request_id=call.request_id))
         if call.event_key is None:
-            self.callee.invoke(call, call.event or b"null")
+            event = call.event or b"null"
+            asyncio.get_running_loop().call_soon(self.callee.invoke, call, event)
         else:
             self._begin(self._invoke_by_object(call, call.event_key))
 

@@ -189,7 +189,8 @@ class Reloading:
         since = reload.saved_at or reload.tried_at
         if since is None:
             return
-        self._narrator.tell(Reloaded(self._name(job), time.monotonic() - since))
+        more = any(each.saved_at is not None for each in self._reloads.values())
+        self._narrator.tell(Reloaded(self._name(job), time.monotonic() - since, more))
         self._code_saved.set()
         if self._rerun is not None and (events := self._rerun.reloaded(job)):
             asyncio.get_running_loop().call_soon(self._post, events)

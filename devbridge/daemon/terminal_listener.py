@@ -128,16 +128,20 @@ class TerminalListener:
                     self._broken.broke(job, failure)
             case Deployed(jobs, functions):
                 self._bars = lines.Bars.of(jobs, functions)
-            case Reloaded(job, seconds):
-                self._broken.loaded(job)
-                self._reloaded(job, seconds)
+            case Reloaded():
+                self._broken.loaded(event.job)
+                self._reloaded(event)
 
-    def _reloaded(self, job: str, seconds: float) -> None:
-        """One save may concern many: they are told of together."""
+    def _reloaded(self, event: Reloaded) -> None:
+        """One save may concern many: they are told of together, if they do not take long."""
         names, held = self._last_reload
-        names = [*names, job] if names and self._terminal.take_back(held) else [job]
-        text = lines.reloaded(names, seconds, self._style)
-        self._last_reload = names, self._hold([text], 0)
+        told = [*names, event.job] if names and self._terminal.take_back(held) else [event.job]
+        text = lines.reloaded(told, event.seconds, self._style)
+        if event.more:
+            self._last_reload = told, self._hold([text], 0)
+        else:
+            self._last_reload = [], 0
+            self._terminal.line(text)
 
     def _on_worker(
         self, event: Printed | Began | Stopping | Remarked | Noted | Ended | Gone

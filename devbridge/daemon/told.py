@@ -192,6 +192,8 @@ class Reloaded:
 
     job: str
     seconds: float
+    more: bool = False
+    """Others are being loaded again, too."""
 
 
 @dataclass(frozen=True, slots=True)

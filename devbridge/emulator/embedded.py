@@ -27,6 +27,9 @@ from devbridge.emulator.state import Running
 from devbridge.emulator.users import User, unused, users_of
 from devbridge.errors import EmbeddedCloudFailed
 
+_MOMENT = 1.0
+"""Seconds for which a cloud that does not hang may have the lock itself."""
+
 
 @dataclass(slots=True)
 class EmbeddedCloud:
@@ -180,13 +183,7 @@ def stop_running(config: Config, timeout: float = STOP_SECONDS) -> bool:
     """
     if state.has_ended(config.cloud_dir) or (running := state.read(config.cloud_dir)) is None:
         return False
-    if (lock := unused(config.cloud_dir)) is None:
-        raise EmbeddedCloudFailed(
-            "the embedded cloud is in use",
-            where=f"{running.endpoint_url}, used by "
-            + ("; ".join(users_of(config.cloud_dir)) or "another command"),
-            remedy="end what uses it first: press Ctrl-C where `devbridge dev` runs",
-        )
+    lock = _unused(config.cloud_dir, running)
     try:
         if not process.stop(config.cloud_dir, running.pid, None, timeout):
             raise EmbeddedCloudFailed(
@@ -196,8 +193,28 @@ def stop_running(config: Config, timeout: float = STOP_SECONDS) -> bool:
                 remedy="start it again, and deploy again",
             )
     finally:
-        os.close(lock)
+        if lock is not None:
+            os.close(lock)
     return True
+
+
+def _unused(cloud_dir: Path, running: Running) -> int | None:
+    """See `users.unused`. None: the cloud itself has the lock, as it does for a moment when its
+    last user has left; it hangs.
+
+    Raises:
+        EmbeddedCloudFailed: somebody uses it.
+    """
+    until = time.monotonic() + _MOMENT
+    while (lock := unused(cloud_dir)) is None and time.monotonic() < until:
+        if users := users_of(cloud_dir):
+            raise EmbeddedCloudFailed(
+                "the embedded cloud is in use",
+                where=f"{running.endpoint_url}, used by {'; '.join(users)}",
+                remedy="end what uses it first: press Ctrl-C where `devbridge dev` runs",
+            )
+        time.sleep(0.02)
+    return lock
 
 
 def _check_code(running: Running, config: Config) -> None:

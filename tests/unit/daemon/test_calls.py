@@ -133,9 +133,13 @@ class Desk:
         self.clocks.monotonic += seconds
         self.clocks.wall += seconds
 
-    def comes(self, call: Message) -> None:
-        for frame in frames(call):
+    async def comes(self, call: Message) -> None:
+        await self.come(*frames(call))
+
+    async def come(self, *parts: bytes) -> None:
+        for frame in parts:
             self.calls.frame(frame)
+        await asyncio.sleep(0)  # begun in the loop's next turn
 
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(DEADLINE):
@@ -172,7 +176,7 @@ def by_object(**options: Any) -> Invoke:
 
 async def test_a_call_is_handed_over_with_its_event_as_it_came(desk: Desk) -> None:
     call = invoke(event=b'{"a":  1}')
-    desk.comes(call)
+    await desk.comes(call)
     assert desk.invoked == [(call, b'{"a":  1}')]
     assert desk.replies == [(call.stub_id, Taken(request_id=call.request_id))]
 
@@ -185,14 +189,17 @@ async def test_its_stub_knows_that_it_was_taken_before_it_begins(desk: Desk) -> 
         invoke=lambda *_: order.append(type(desk.replies[-1][1]).__name__),
     )
     desk.calls.callee = there
-    desk.comes(invoke())
+    for frame in frames(invoke()):
+        desk.calls.frame(frame)
+    assert (len(desk.replies), order) == (1, []), "what is published goes out at the turn's end"
+    await asyncio.sleep(0)
     assert order == ["Taken"]
 
 
 async def test_who_is_leaving_takes_no_more(desk: Desk) -> None:
     desk.calls.leaving = True
     call = invoke()
-    desk.comes(call)
+    await desk.comes(call)
     ((stub_id, reply),) = desk.replies
     assert isinstance(reply, Rejected)
     assert (stub_id, reply.code, reply.message) == (call.stub_id, REJECT_BUSY, "it is ending")
@@ -207,7 +214,7 @@ async def test_one_that_was_taken_is_never_refused_when_it_comes_again(
     desk.calls.leaving = True
     call = invoke(function)
     desk.known.add(call.request_id)
-    desk.comes(call)
+    await desk.comes(call)
     assert desk.replies == [(call.stub_id, Taken(request_id=call.request_id))]
     assert len(desk.invoked) == 1
 
@@ -225,22 +232,22 @@ async def test_one_that_comes_again_while_its_large_answer_is_stored_gets_that(d
 
 
 async def test_a_call_without_an_event_has_null(desk: Desk) -> None:
-    desk.comes(invoke(event=None))
-    desk.comes(invoke(event=b""))
+    await desk.comes(invoke(event=None))
+    await desk.comes(invoke(event=b""))
     assert [event for _, event in desk.invoked] == [b"null", b"null"]
 
 
 async def test_a_call_of_two_frames_is_whole_when_both_are_there(desk: Desk) -> None:
     first, second = frames(invoke(event=NOISE))
-    desk.calls.frame(second)
+    await desk.come(second)
     assert desk.invoked == []
-    desk.calls.frame(first)
+    await desk.come(first)
     assert [each for _, each in desk.invoked] == [NOISE]
 
 
 async def test_a_function_that_is_not_live_here_is_refused_with_what_to_do(desk: Desk) -> None:
     call = invoke("other")
-    desk.comes(call)
+    await desk.comes(call)
     ((stub_id, reply),) = desk.replies
     assert stub_id == call.stub_id
     assert isinstance(reply, Rejected)
@@ -252,7 +259,7 @@ async def test_a_function_that_is_not_live_here_is_refused_with_what_to_do(desk:
 async def test_what_nobody_waits_for_any_more_is_told_however_late(desk: Desk) -> None:
     desk.pass_time(60.0)
     gone = Abandoned(request_id=codec.new_id(), stub_id=codec.new_id())
-    desk.comes(gone)
+    await desk.comes(gone)
     assert desk.gone == [gone.request_id]
 
 
@@ -266,7 +273,7 @@ async def test_what_nobody_waits_for_any_more_is_told_however_late(desk: Desk) -
     ],
 )
 async def test_what_is_no_call_is_passed_over(payload: bytes, desk: Desk) -> None:
-    desk.calls.frame(payload)
+    await desk.come(payload)
     assert (desk.invoked, desk.gone, desk.replies) == ([], [], [])
 
 
@@ -278,7 +285,7 @@ async def test_a_large_event_is_fetched_and_its_stub_knows_meanwhile_that_it_was
 ) -> None:
     call = by_object()
     desk.objects.found[call.event_key or ""] = LARGE
-    desk.comes(call)
+    await desk.comes(call)
     await desk.until(lambda: desk.invoked)
     assert desk.invoked == [(call, LARGE)]
     assert desk.replies == [(call.stub_id, Taken(request_id=call.request_id))]
@@ -296,7 +303,7 @@ async def test_a_large_event_is_fetched_and_its_stub_knows_meanwhile_that_it_was
 async def test_an_event_that_is_not_the_calls_own_is_not_fetched(key: str, desk: Desk) -> None:
     desk.objects.found[key] = b"1"
     call = by_object(event_key=key)
-    desk.comes(call)
+    await desk.comes(call)
     await desk.until(lambda: len(desk.replies) == 2)
     reply = desk.replies[1][1]
     assert isinstance(reply, Rejected)
@@ -307,7 +314,7 @@ async def test_an_event_that_is_not_the_calls_own_is_not_fetched(key: str, desk:
 async def test_an_event_that_cannot_be_read_is_told_to_both_sides(desk: Desk) -> None:
     desk.objects.fails = PermissionError("AccessDenied")
     call = by_object()
-    desk.comes(call)
+    await desk.comes(call)
     await desk.until(lambda: len(desk.replies) == 2)
     reply = desk.replies[1][1]
     assert isinstance(reply, Rejected)
@@ -362,8 +369,8 @@ async def test_calls_that_have_waited_are_not_run_and_told_once(
     monkeypatch.setattr(module, "TICK", 0.0)
     desk.pass_time(5.0)
     late: list[Call] = [invoke(), invoke(), invoke()]
-    for call in (*late, late[0]):  # one of them came twice
-        desk.comes(call)
+    each_and_one_twice = (*late, late[0])
+    await desk.come(*(frame for call in each_and_one_twice for frame in frames(call)))
     await desk.until(lambda: desk.said)
     what = "3 calls have come too late, after this machine was asleep or busy, and did not run here"
     instead = "the deployed code has answered, or the caller was told that nobody is here"
@@ -375,37 +382,37 @@ async def test_calls_that_have_waited_are_not_run_and_told_once(
 
 async def test_once_the_broker_has_answered_calls_are_run_again(desk: Desk) -> None:
     desk.pass_time(5.0)
-    desk.comes(invoke())
+    await desk.comes(invoke())
     await desk.until(lambda: desk.pings)
-    desk.comes(invoke())
+    await desk.comes(invoke())
     assert desk.invoked == []
     desk.pongs.set()
     await desk.until(lambda: not desk.calls._tasks)
-    desk.comes(invoke())
+    await desk.comes(invoke())
     assert len(desk.invoked) == 1
 
 
 async def test_what_comes_by_a_new_connection_was_sent_since(desk: Desk) -> None:
-    desk.comes(invoke())
+    await desk.comes(invoke())
     desk.pass_time(60.0)
     desk.connected_since = desk.clocks.wall
     desk.pass_time(1.0)
-    desk.comes(invoke())
+    await desk.comes(invoke())
     assert len(desk.invoked) == 2
 
 
 async def test_a_connection_that_was_made_before_a_pause_is_not_new_after_it(desk: Desk) -> None:
     desk.connected_since = desk.clocks.wall
     desk.pass_time(5.0)
-    desk.comes(invoke())
+    await desk.comes(invoke())
     assert desk.invoked == []
 
 
 async def test_half_a_call_of_an_older_connection_is_forgotten(desk: Desk) -> None:
     first, second = frames(invoke(event=NOISE))
-    desk.calls.frame(first)
+    await desk.come(first)
     desk.connected_since += 0.1
-    desk.calls.frame(second)
+    await desk.come(second)
     assert desk.invoked == []
 
 
@@ -415,12 +422,12 @@ async def test_half_a_call_whose_rest_does_not_come_is_forgotten(
     monkeypatch.setattr(module, "TICK", 0.0)
     desk.pongs.set()
     first, second = frames(invoke(event=NOISE))
-    desk.calls.frame(first)
+    await desk.come(first)
     watching = asyncio.create_task(desk.calls.watch())
     for _ in range(11):
         desk.pass_time(1.0)
         await desk.until(lambda: desk.calls._freshness._looked == desk.clocks.now)
-    desk.calls.frame(second)
+    await desk.come(second)
     assert desk.invoked == []
     watching.cancel()
 
@@ -433,7 +440,7 @@ async def test_the_clocks_are_looked_at_all_the_time(
     for _ in range(10):
         desk.pass_time(1.0)
         await desk.until(lambda: desk.calls._freshness._looked == desk.clocks.now)
-    desk.comes(invoke())
+    await desk.comes(invoke())
     assert (len(desk.invoked), desk.pings) == (1, 0)
     await desk.until(lambda: desk.pings)  # calls come now
     watching.cancel()
@@ -441,7 +448,7 @@ async def test_the_clocks_are_looked_at_all_the_time(
 
 async def test_closing_gives_up_what_is_on_its_way_and_may_be_repeated(desk: Desk) -> None:
     desk.pass_time(5.0)
-    desk.comes(invoke())
+    await desk.comes(invoke())
     await desk.until(lambda: desk.pings)
     assert desk.calls._tasks
     for _ in range(2):

@@ -270,6 +270,23 @@ async def test_a_save_replaces_the_standbys_of_those_who_read_it_and_is_said_onc
     assert desk.board.lines == ["Reloaded a in 0ms"]
 
 
+async def test_who_is_loaded_again_first_says_whether_others_follow(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, bool]] = []
+    reloading = desk.start()
+    monkeypatch.setattr(
+        "devbridge.daemon.reloading.Narrator.tell",
+        lambda _, event: told.append((event.job, event.more)),
+    )
+    for job in ("a", "b"):
+        desk.save(f"jobs/{job}.py")
+    reloading.look(["a", "b"])
+    reloading.ready("b")
+    reloading.ready("a")
+    assert told == [("b", True), ("a", False)]
+
+
 async def test_the_time_of_a_reload_counts_from_the_first_of_several_saves(
     desk: Desk,
 ) -> None:

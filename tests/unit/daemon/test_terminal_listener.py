@@ -437,14 +437,18 @@ async def test_an_error_that_comes_back_after_the_job_was_loaded_is_said_whole(
     shown: Shown,
 ) -> None:
     error = Failure("ImportError", "no a", frames=('File "x.py", line 1',))
-    shown(Broken("a", error, "a-1"), Reloaded("a", 0.1))
-    assert shown.soon[-1] == "Reloaded a in 100ms"
+    assert shown(Broken("a", error, "a-1"), Reloaded("a", 0.1))[-1] == "Reloaded a in 100ms"
     shown(Broken("a", error, "a-2"))
     assert shown.soon == ["Error  a cannot be loaded: ImportError: no a", '↳ File "x.py", line 1']
 
 
 async def test_what_one_save_has_reloaded_is_told_of_together(shown: Shown) -> None:
-    assert shown(Reloaded("a", 0.031), Reloaded("b", 0.04), Reloaded("c", 0.05)) == []
-    assert shown.soon == ["Reloaded a, b, c in 50ms"]
-    assert shown(Reloaded("a", 0.031)) == []
+    assert shown(Reloaded("a", 0.031, more=True), Reloaded("b", 0.04, more=True)) == []
+    assert shown(Reloaded("c", 0.05)) == ["Reloaded a, b, c in 50ms"]
+    assert shown(Reloaded("a", 0.031)) == ["Reloaded a in 31ms"]
+
+
+async def test_what_is_reloaded_is_told_though_others_take_long(shown: Shown) -> None:
+    assert shown(Reloaded("a", 0.031, more=True)) == []
     assert shown.soon == ["Reloaded a in 31ms"]
+    assert shown(Reloaded("b", 0.4)) == ["Reloaded b in 400ms"]

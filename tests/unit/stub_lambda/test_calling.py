@@ -125,6 +125,24 @@ def test_a_call_over_the_protocols_limits_is_not_sent(world: World, caller: Call
 # --- nobody at home ------------------------------------------------------------------------------
 
 
+def test_who_goes_before_it_has_taken_the_call_has_not_taken_it(
+    world: World, caller: Caller
+) -> None:
+    world.answers = nobody
+    world.after(0.1, lambda: world.connections[0].tell(GONE))
+    began = world.now
+    assert caller.call(a_call(caller), 29) == Absent(Why.OFFLINE, DEVELOPER)
+    assert world.now - began < 2
+
+
+def test_what_a_daemon_took_counts_though_its_will_comes_first(
+    world: World, caller: Caller
+) -> None:
+    world.answers = lambda call: [(0.5, taken(call))]
+    world.after(0.1, lambda: world.connections[0].tell(GONE))
+    assert caller.call(a_call(caller), 29) == Lost(Broken.GONE, DEVELOPER)
+
+
 def test_nobody_who_is_known_to_be_away_is_called(world: World, caller: Caller) -> None:
     world.presence = GONE
     assert caller.call(a_call(caller), 29) == Absent(Why.OFFLINE, DEVELOPER)
