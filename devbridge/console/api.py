@@ -10,6 +10,7 @@ from devbridge.console.detail import detail
 from devbridge.console.functions import functions
 from devbridge.console.listener import Heard
 from devbridge.console.logs import Logs
+from devbridge.console.refused import Conflict
 from devbridge.console.subject import Subject
 
 LINES: Final = 5000
@@ -64,6 +65,21 @@ class Api:
     def cancel(self, id: str, body: model.Nothing) -> model.Cancelled:  # noqa: ARG002 - it is empty
         """Cancel a run."""
         return acting.cancel(self.subject, id)
+
+    def debugging(self) -> stage_model.Debugging:
+        """Whether debuggers can stop what runs."""
+        found = self.subject.debugging
+        attach = [] if found is None else [{**each} for each in found.configurations]
+        return stage_model.Debugging(found is not None, bool(attach), attach)
+
+    def debug(self, body: model.Nothing) -> stage_model.Debugging:  # noqa: ARG002 - it is empty
+        """Open workers to debuggers."""
+        if self.subject.debugging is None:
+            raise Conflict(
+                "this console runs no jobs", remedy="open that of the `devbridge dev` that does"
+            )
+        self.subject.debugging.open()
+        return self.debugging()
 
     def bulk(self, body: model.Bulk) -> model.BulkDone:
         """Replay or cancel many."""

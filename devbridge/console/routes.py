@@ -108,6 +108,19 @@ ROUTES: Final[tuple[Route, ...]] = (
         model.Nothing,
         model.Cancelled,
     ),
+    _get(
+        "/api/debug",
+        "debugging",
+        "Whether debuggers can stop what runs, and how they attach.",
+        stage_model.Debugging,
+    ),
+    _post(
+        "/api/debug",
+        "debug",
+        "Open workers to debuggers, as `--debug` does: those that come from now on.",
+        model.Nothing,
+        stage_model.Debugging,
+    ),
     _post(
         "/api/bulk",
         "bulk",

@@ -151,6 +151,17 @@ class Stage(Struct, frozen=True, kw_only=True):
     """What could not be asked, and why."""
 
 
+class Debugging(Struct, frozen=True):
+    """Whether debuggers can stop what runs."""
+
+    possible: bool
+    """They could: this process runs the stage."""
+    open: bool
+    """Workers are open to them."""
+    attach: list[Any]
+    """How an editor attaches: entries of VS Code's launch.json."""
+
+
 class Letter(Struct, frozen=True, kw_only=True):
     """A message of a dead-letter queue."""
 

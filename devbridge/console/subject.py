@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from devbridge.cloud.session import Cloud
 from devbridge.config import Config
@@ -13,6 +14,21 @@ from devbridge.constructs import App
 from devbridge.runs.find import StageRuns
 
 log = logging.getLogger(__name__)
+
+
+class Debugging(Protocol):
+    """Opens workers to debuggers. For any thread."""
+
+    @property
+    def configurations(self) -> Sequence[Mapping[str, Any]]:
+        """How an editor attaches: entries of VS Code's launch.json; empty: it cannot yet."""
+
+    def open(self) -> None:
+        """Let workers be open to debuggers from now on. Idempotent.
+
+        Raises:
+            DevbridgeError: what debuggers need is not there.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +45,8 @@ class Subject:
     """When the process was started, in seconds since the epoch."""
     usage: Callable[[str], Sequence[tuple[float, float, int]]] = lambda _: ()
     """What a run used while it ran: see `devbridge.console.usages`."""
+    debugging: Debugging | None = None
+    """None: nothing runs in this process."""
     taken_by: Callable[[], str | None] = lambda: None
     """Who has taken the stage over from this process, if somebody has."""
 

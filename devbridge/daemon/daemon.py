@@ -101,8 +101,7 @@ class Daemon:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._undecided = set(deployment.jobs) if settings.standbys else set()
-        self._ready = asyncio.Event()
-        self._idle = asyncio.Event()
+        self._ready, self._idle = asyncio.Event(), asyncio.Event()
         self._reports = Reports(Imports(settings.notes, settings.root), imported)
         self._supervisor = Supervisor(
             deployment.jobs,
@@ -125,6 +124,7 @@ class Daemon:
         )
         self._handover = self._make_handover()
         self._reloading = self._make_reloading(deployment, redeploys)
+        self.renew_all: Final = self._reloading.renew_all
         self._functions = LiveFunctions(
             settings, workshop, narrator, self._reloading, self.bridge, connection.patience.stale
         )
@@ -184,7 +184,7 @@ class Daemon:
             post=lambda event: self.handle([event]),
             closed=self._worker_gone,
             heard=self._listener.worker_modules,
-            debug=workshop.debuggers is not None,
+            debug=lambda: workshop.debug,
         )
 
     # --- life -------------------------------------------------------------------------------

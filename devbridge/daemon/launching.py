@@ -121,10 +121,10 @@ class Launching(Generic[W]):
         environment: Callable[[CodeSpec, WorkerAddress], Mapping[str, str]],
         narrator: Narrator,
         starts: Starts[W],
-        debug: bool = False,
+        debug: Callable[[], bool] = lambda: False,
     ) -> None:
         """`notes` is the folder for what workers note of slow imports, and what is noted for them.
-        `debug`: workers are to be open to debuggers."""
+        `debug`: whether workers are to be open to debuggers."""
         self._root = root
         self._notes = notes
         self._python = python
@@ -133,7 +133,7 @@ class Launching(Generic[W]):
         self._environment = environment
         self._narrator = narrator
         self._starts = starts
-        self.debug = debug
+        self._debug = debug
         self.oom_kills = OomKills()
 
     def pipe(self, starting: int) -> tuple[int, int]:
@@ -153,7 +153,7 @@ class Launching(Generic[W]):
 
     def begin(self, worker: W, reader: int) -> None:
         """Read what it prints."""
-        if self.debug:
+        if self._debug():
             worker.halts = Halts(self._notes / f"halted-{os.getpid()}-{worker.id}")
         worker.capture = Capture(
             reader,

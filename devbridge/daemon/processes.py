@@ -80,12 +80,12 @@ class Processes:
         post: Callable[[Event], None],
         closed: Callable[[str], None],
         heard: Callable[[str, Modules], None],
-        debug: bool = False,
+        debug: Callable[[], bool] = lambda: False,
     ) -> None:
         """`notes` is the folder for what workers note of slow imports, and what is noted for them.
         `post` takes each event; `closed` takes a run's id when its worker is gone and all that it
         has printed was told. `heard` takes what a worker that could not be started would have read.
-        `debug`: workers are to be open to debuggers."""
+        `debug`: whether workers are to be open to debuggers."""
         self._runtime_api = runtime_api
         self._narrator = narrator
         self._post = post
@@ -108,15 +108,6 @@ class Processes:
             debug=debug,
         )
         self._workers: dict[str, Worker] = {}
-
-    @property
-    def debug(self) -> bool:
-        """New workers are to be open to debuggers."""
-        return self._launching.debug
-
-    @debug.setter
-    def debug(self, debug: bool) -> None:
-        self._launching.debug = debug
 
     def __len__(self) -> int:
         return len(self._workers)

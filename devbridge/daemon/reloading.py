@@ -179,8 +179,15 @@ class Reloading:
 
     def renew(self, job: str) -> None:
         """The job's workers hold what no run may get: replace them."""
-        self._sources.renewed({job})
-        if events := self._outdated(frozenset({job})):
+        self._renew(frozenset({job}))
+
+    def renew_all(self) -> None:
+        """Replace all workers that wait for work: others are started otherwise."""
+        self._renew(frozenset(self._deployment.codes))
+
+    def _renew(self, keys: frozenset[str]) -> None:
+        self._sources.renewed(keys)
+        if events := self._outdated(keys):
             self._post(events)
 
     def ready(self, job: str) -> None:

@@ -77,14 +77,19 @@ class Workshop:
     environment: Callable[[CodeSpec, WorkerAddress], Mapping[str, str]]
     credentials: CredentialsProvider | None = None
     debuggers: Debuggers | None = None
-    """What workers are open to; None: to no debuggers."""
+    """What workers are open to, once they are wanted; None: to no debuggers."""
     objects: Objects = field(kw_only=True)
     """The stage's bucket, for what is too large for the wire."""
+
+    @property
+    def debug(self) -> bool:
+        """Workers are to be open to debuggers."""
+        return self.debuggers is not None and self.debuggers.wanted
 
     async def open(self, codes: Collection[CodeSpec], vouched: Iterable[str]) -> None:
         """Have ready what workers of these codes need: see `Launcher.prepare`."""
         await self.launcher.prepare(codes, vouched)
-        if self.debuggers is not None:
+        if self.debug and self.debuggers is not None:
             await self.debuggers.start(code.runtime for code in codes)
 
     async def close(self) -> None:

@@ -26,9 +26,20 @@ class Debuggers:
     Args:
         place: where the workers are.
         wait: seconds that a run waits for a debugger before it begins, where it must.
+        wanted: workers are open to them from the beginning; else from `open` on.
+        opened: has workers to come be so.
     """
 
-    def __init__(self, place: Workplace, wait: float) -> None:
+    def __init__(
+        self,
+        place: Workplace,
+        wait: float,
+        *,
+        wanted: bool = True,
+        opened: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self.wanted = wanted
+        self._opened = opened
         self._place = place
         self._wait = wait
         self._started: dict[Name, Debugger | None] = {}
@@ -39,6 +50,20 @@ class Debuggers:
         """Have those ready that workers of these runtimes need."""
         for runtime in dict.fromkeys(runtimes):
             await self.debugger(runtime)
+
+    async def open(self, runtimes: Iterable[str]) -> None:
+        """Have workers of these runtimes be open to debuggers from now on. Idempotent.
+
+        Raises:
+            DevbridgeError: what they need is not there; what to do about it.
+        """
+        needed = dict.fromkeys(runtimes)
+        for language in dict.fromkeys(map(_language, needed)):
+            await asyncio.to_thread(LANGUAGES[language].require_debugger, self._place.python)
+        await self.start(needed)
+        before, self.wanted = self.wanted, True
+        if not before and self._opened is not None:
+            await self._opened()
 
     async def close(self) -> None:
         """Hang up on everybody. Idempotent."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from devbridge.languages.base import Workplace
 from devbridge.languages.known import LANGUAGES
@@ -19,6 +20,8 @@ class Launchers:
     def __init__(self, place: Workplace) -> None:
         self._place = place
         self._made: dict[Name, Launcher] = {}
+        self._before: list[Launcher] = []
+        self._prepared: tuple[Sequence[CodeSpec], Sequence[str]] = (), ()
         self._of_job: dict[str, Name] = {}
 
     async def launch(self, spec: WorkerSpec, output_fd: int) -> Process:
@@ -27,9 +30,8 @@ class Launchers:
 
     async def prepare(self, jobs: Iterable[CodeSpec], vouched: Iterable[str]) -> None:
         """See `Launcher.prepare`."""
-        every = list(jobs)
+        every, names = self._prepared = list(jobs), list(vouched)
         self._of_job |= {job.key: _language(job.runtime) for job in every}
-        names = list(vouched)
         for language in dict.fromkeys([DEFAULT, *self._of_job.values()] if every else [DEFAULT]):
             own = [job for job in every if self._of_job[job.key] == language]
             await self._launcher(language).prepare(own, names if language == DEFAULT else ())
@@ -38,9 +40,17 @@ class Launchers:
         """See `Launcher.reported`."""
         return self._launcher(self._of_job.get(job, DEFAULT)).reported(job, modules)
 
+    async def debug(self) -> None:
+        """Let workers be open to debuggers from now on: other launchers start them."""
+        self._place = replace(self._place, debug=True)
+        self._before += self._made.values()
+        self._made = {}
+        await self.prepare(*self._prepared)
+
     async def close(self) -> None:
         """See `Launcher.close`."""
-        await asyncio.gather(*(launcher.close() for launcher in self._made.values()))
+        every = (*self._before, *self._made.values())
+        await asyncio.gather(*(launcher.close() for launcher in every))
 
     def _launcher(self, language: Name) -> Launcher:
         if language not in self._made:

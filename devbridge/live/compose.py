@@ -9,12 +9,12 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from devbridge import names
 from devbridge.cloud.session import Cloud
-from devbridge.config import Config
+from devbridge.config import DEBUG_WAIT, Config
 from devbridge.console.door import Door
 from devbridge.console.listener import Heard
 from devbridge.console.subject import Subject
@@ -47,6 +47,7 @@ from devbridge.folders import has_file
 from devbridge.languages.base import Workplace
 from devbridge.languages.debuggers import Debuggers
 from devbridge.languages.launchers import Launchers
+from devbridge.live.debugging import Switch
 from devbridge.live.deployer import Deployer
 from devbridge.live.guard import Guard
 from devbridge.live.job_queues import JobQueues
@@ -71,7 +72,7 @@ class Composed:
 
     daemon: Daemon
     beside: Mapping[str, Task]
-    debuggers: Debuggers | None
+    debuggers: Debuggers
     console: Door | None = None
     """None: nobody wants one."""
 
@@ -86,7 +87,7 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
     narrator = _narrator(config, terminal)
     place = _workplace(config, good.app, narrator)
     launcher = Launchers(place)
-    debuggers = None if config.debug is None else Debuggers(place, config.debug)
+    debuggers = _debuggers(config, place, launcher, lambda: daemon.renew_all())  # noqa: PLW0108 - made later
     developer = DeveloperCredentials(cloud, _says_health(voice))
     redeployer = Redeployer(
         deployer, good, voice, listen=deployer.consent.listen, prepare=launcher.prepare
@@ -130,12 +131,36 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
     }
     if not config.local:
         beside["credentials"] = developer.run
-    console = _console(config, cloud, redeployer, daemon, narrator)
+    switch = Switch(debuggers, lambda: _runtimes(redeployer))
+    console = _console(config, cloud, redeployer, daemon, narrator, switch)
     return Composed(daemon, beside, debuggers, console)
 
 
+def _debuggers(
+    config: Config, place: Workplace, launchers: Launchers, renew: Callable[[], None]
+) -> Debuggers:
+    """They are wanted from the beginning, or once the console asks for them."""
+
+    async def opened() -> None:
+        await launchers.debug()
+        renew()
+
+    wanted = config.debug is not None
+    wait = DEBUG_WAIT if config.debug is None else config.debug
+    return Debuggers(place, wait, wanted=wanted, opened=opened)
+
+
+def _runtimes(redeployer: Redeployer) -> Sequence[str]:
+    return [code.runtime for code in redeployer.deployment.codes.values()]
+
+
 def _console(
-    config: Config, cloud: Cloud, redeployer: Redeployer, daemon: Daemon, narrator: Narrator
+    config: Config,
+    cloud: Cloud,
+    redeployer: Redeployer,
+    daemon: Daemon,
+    narrator: Narrator,
+    switch: Switch,
 ) -> Door | None:
     """It hears the story as the terminal does."""
     if not config.console:
@@ -154,6 +179,7 @@ def _console(
         live=True,
         since=time.time(),
         usage=usages.of,
+        debugging=switch,
         taken_by=taken_by,
     )
     return Door(subject, heard)

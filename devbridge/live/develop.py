@@ -171,9 +171,9 @@ def _off(config: Config, app: App) -> Iterator[str]:
     return iter(()) if config.schedules else schedules_off(app)
 
 
-def _tell_editor(config: Config, debuggers: Debuggers | None, voice: Voice) -> None:
+def _tell_editor(config: Config, debuggers: Debuggers, voice: Voice) -> None:
     """Put into VS Code's configuration how it attaches to runs, if that is wanted."""
-    if not config.launch_json or debuggers is None:
+    if not config.launch_json:
         return
     try:
         voice(launch_json.write(config.root, debuggers.configurations))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ import pytest
 from devbridge.errors import EXIT_INTERPRETER
 from tests.dap import debugging
 from tests.e2e.dev_process import PYTHON, DevProcess, clean_environment, run, run_line
+from tests.e2e.test_console_in_dev import LINK
+from tests.unit.console.stages import Browser
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(240)
@@ -130,6 +133,30 @@ def test_a_breakpoint_stops_a_live_job_whose_time_does_not_pass_then(app: Path) 
         assert told["state"] == "SUCCEEDED"
         assert (told["result"]["total"], told["result"]["version"]) == (10, "second")
         assert run(app, "logs", job_id, "--stage", "dev", "--local").stdout == ""
+
+
+def test_the_console_opens_to_debuggers_what_was_started_without(app: Path) -> None:
+    async def opened(link: str) -> Any:
+        browser = await Browser.by(link)
+        return (await browser.post("/api/debug", {})).json()
+
+    file = app / "jobs/count.py"
+    with DevProcess(app, "--local", "--stage", "dev") as dev:
+        dev.wait_for(r"^Ready", deadline=180)
+        before = start(app, "count", {"to": 4})
+        dev.wait_for(run_line(before, "Done"))
+        assert status(app, before)["result"]["debugpy"] == []
+        told = asyncio.run(opened(dev.wait_for(LINK)[1]))
+        (configuration,) = told["attach"]
+        assert configuration["connect"] == session(dev)["connect"]
+        with debugging(configuration) as editor:
+            for _ in range(2):  # the worker that waited, and one that came later
+                job_id = start(app, "count", {"to": 4})
+                process = editor.next_process()
+                process.attach({file: [line_of(file.read_text())]})
+                process.stopped().go_on()
+                dev.wait_for(run_line(job_id, "Done"))
+                process.event("terminated")
 
 
 def test_in_vs_codes_terminal_an_editor_attaches_by_itself_and_to_what_runs_already(

@@ -107,7 +107,7 @@ class Functions:
             environment=workshop.environment,
             narrator=narrator,
             starts=starts,
-            debug=workshop.debuggers is not None,
+            debug=lambda: workshop.debug,
         )
 
     # --- what the daemon calls ---------------------------------------------------------------

@@ -419,6 +419,8 @@ async def test_a_connection_that_there_is_no_descriptor_for_is_no_error_of_the_l
 class Debuggers:
     """Those of all languages."""
 
+    wanted = True
+
     def __init__(self) -> None:
         self.steps: list[object] = []
 

@@ -146,6 +146,7 @@ class Stage:
         self.known = False
         """Whether the worker was still known when the last event was posted."""
         self.launcher = FakeLauncher()
+        self.debug = False
         self.api = api
         self.processes = Processes(
             notes=root / ".devbridge",
@@ -158,6 +159,7 @@ class Stage:
             post=self._post,
             closed=self._closed,
             heard=lambda worker_id, modules: self.mending.append((worker_id, modules)),
+            debug=lambda: self.debug,
         )
 
     def _environment(self, spec: CodeSpec, address: WorkerAddress) -> dict[str, str]:
@@ -351,7 +353,7 @@ async def test_a_worker_that_may_be_halted_finds_how_long_it_was(
     tmp_path: Path, stage: Stage, debug: bool
 ) -> None:
     (tmp_path / ".devbridge").mkdir()
-    stage.processes.debug = debug
+    stage.debug = debug
     await stage.launch()
     note = stage.launcher.specs[0].debug
     stage.processes.halted("w1", True)

@@ -611,6 +611,12 @@ async def test_a_function_whose_workers_are_of_no_use_is_renewed(live: Desk) -> 
     assert (live.posted, live.pool.saved_) == ([], [frozenset({"api()"})])
 
 
+async def test_all_are_renewed_when_workers_are_to_be_started_otherwise(live: Desk) -> None:
+    live.reloading.renew_all()
+    assert live.posted == [SourcesChanged(frozenset({"a", "b"}))]
+    assert live.pool.saved_ == [frozenset({"api()"})]
+
+
 async def test_it_is_known_whose_stand_in_is_older_than_what_was_saved(live: Desk) -> None:
     live.functions = {name: function(name, stands_in=name == "api") for name in ("api", "alone")}
     live.reloading._deployed(live.deployment())

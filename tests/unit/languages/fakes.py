@@ -74,6 +74,7 @@ class FakeLanguage:
         self.name = name
         self.told: list[str] = []
         self.packers: list[FakePacker] = []
+        self.places: list[Workplace] = []
 
     def packer(self, packing: Packing) -> FakePacker:
         self.packers.append(FakePacker(self.name))
@@ -86,6 +87,7 @@ class FakeLanguage:
         return {}
 
     def launcher(self, place: Workplace) -> FakeLauncher:
+        self.places.append(place)
         return FakeLauncher(self.name, self.told)
 
     deployed: Any = None

@@ -51,13 +51,15 @@ class FakeLanguage:
     def __init__(self, name: str, told: list[object]) -> None:
         self.name = name
         self.told = told
-        self.broken = False
+        self.broken = self.lacks = False
 
     def debugger(self, place: Workplace, wait: float) -> FakeDebugger:
         return FakeDebugger(f"{self.name} {wait:g}", self.told, broken=self.broken)
 
     def require_debugger(self, python: Path) -> None:
         self.told.append(f"{self.name} needs {python}")
+        if self.lacks:
+            raise InterpreterError("no debugpy")
 
 
 class Place:
@@ -65,6 +67,7 @@ class Place:
 
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.python = Path("python")
 
     def say(self, text: str) -> None:
         self.said.append(text)
@@ -131,6 +134,32 @@ async def test_runs_go_on_where_there_is_no_debugger_and_that_is_said_once(
     assert told == ["python 2 starts", "python 2 closes"]
     assert place.said == ["runs cannot be debugged: no debugpy"]
     assert debuggers.configurations == []
+
+
+async def test_they_may_be_wanted_later_and_then_workers_to_come_are_open_to_them(
+    told: list[object], place: Any
+) -> None:
+    async def opened() -> None:
+        told.append(f"opened: {debuggers.wanted}")
+
+    debuggers = Debuggers(place, 2, wanted=False, opened=opened)
+    for _ in range(2):
+        await debuggers.open(["", "nodejs24.x", "python3.13"])
+    assert told == [
+        *("python needs python", "nodejs needs python"),
+        *("python 2 starts", "nodejs 2 starts", "opened: True"),
+        *("python needs python", "nodejs needs python"),
+    ]
+
+
+async def test_they_are_not_wanted_where_what_they_need_is_not_there(
+    told: list[object], place: Any, languages: dict[str, FakeLanguage]
+) -> None:
+    languages["python"].lacks = True
+    debuggers = Debuggers(place, 2, wanted=False)
+    with pytest.raises(InterpreterError, match="no debugpy"):
+        await debuggers.open([""])
+    assert not debuggers.wanted
 
 
 def test_what_live_code_needs_is_looked_for_first(told: list[object], app: App) -> None:

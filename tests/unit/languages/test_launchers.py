@@ -65,6 +65,17 @@ async def test_what_the_app_vouches_for_is_modules_of_the_default_language(
     ]
 
 
+async def test_workers_that_are_to_be_open_to_debuggers_are_launched_by_others(
+    launchers: Launchers, languages: dict[str, FakeLanguage]
+) -> None:
+    await launchers.prepare(JOBS[:1], ["polars"])
+    await launchers.debug()
+    await launchers.close()
+    prepares = "python prepares snake ['polars']"
+    assert languages["python"].told == [prepares, prepares, *["python closes"] * 2]
+    assert [place.debug for place in languages["python"].places] == [False, True]
+
+
 async def test_reports_go_to_who_has_launched_the_job(launchers: Launchers) -> None:
     await launchers.prepare(JOBS, [])
     modules = Modules(frozenset(), ())

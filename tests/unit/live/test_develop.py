@@ -272,6 +272,9 @@ class Serving:
                 await asyncio.sleep(0.001)
 
 
+NO_DEBUGGERS: Any = SimpleNamespace(configurations=[])
+
+
 @pytest.fixture
 async def serving(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -282,7 +285,7 @@ async def serving(
         monkeypatch.setattr(module, "serve", serve)
         made = Serving(desk, screen)
         there: Any = made.daemon
-        monkeypatch.setattr(module, "compose", lambda *_: Composed(there, {}, None))
+        monkeypatch.setattr(module, "compose", lambda *_: Composed(there, {}, NO_DEBUGGERS))
         yield made
 
 
@@ -433,7 +436,7 @@ async def test_the_consoles_link_is_a_line_and_one_that_cannot_listen_ends_nothi
     serving: Serving, monkeypatch: pytest.MonkeyPatch, console: Any, said: str
 ) -> None:
     there: Any = serving.daemon
-    monkeypatch.setattr(module, "compose", lambda *_: Composed(there, {}, None, console))
+    monkeypatch.setattr(module, "compose", lambda *_: Composed(there, {}, NO_DEBUGGERS, console))
     task = serving()
     serving.daemon.ready.set()
     await serving.shows(said)
