@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.console.conftest import JOBS, Console
+from tests.e2e.dev_process import DevProcess
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -196,3 +197,12 @@ def test_the_stage_tells_what_there_is(console: Console, app: Path) -> None:
     rows.nth(len(JOBS)).wait_for(state="detached")
     assert rows.count() == len(JOBS)
     page.get_by_text("This stage has no dead-letter queue.").wait_for()
+
+
+def test_a_button_opens_what_runs_to_debuggers(console: Console, dev: DevProcess) -> None:
+    page = console.open("/functions/adds")
+    page.get_by_role("button", name="Debug", exact=True).click()
+    port = dev.wait_for(r"^Debugger 127\.0\.0\.1:(\d+)")[1]
+    page.get_by_text(f"127.0.0.1:{port}", exact=True).wait_for()
+    page.reload()
+    page.get_by_text(f"127.0.0.1:{port}", exact=True).wait_for()

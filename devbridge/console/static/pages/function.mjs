@@ -18,6 +18,8 @@ import { broken } from "./functions.mjs";
 /** @typedef {{name: string, payload: string, trigger?: string | null}} Named */
 /** @typedef {{recent: {id: string, at: number | null, payload: string}[], saved: Named[], samples: Named[]}} Payloads */
 
+/** @typedef {import("./function/facts.mjs").Debugging} Debugging */
+
 /** What was written and not sent, of each function: nothing is lost by looking at another page. @type {Map<string, string>} */
 const drafts = new Map();
 
@@ -36,6 +38,7 @@ export class FunctionPage {
     this.trigger = "";
     this.shown = "recent";
     this.sending = false;
+    /** @type {Debugging | null} */ this.debugging = null;
     this.soon = paced(() => this.recent());
     /** The server has said that the handler does not declare this payload. */
     this.unlike = false;
@@ -69,6 +72,7 @@ export class FunctionPage {
           message: `There is no function ${this.name} in this stage.`,
         });
       else this.error = null;
+      if (this.fn?.live) this.debugging = await get("debug");
       if (this.fn?.kind === "job") {
         this.payloads = await get(`payloads/${part(this.name)}`).catch(() => this.payloads);
       }
@@ -148,6 +152,12 @@ export class FunctionPage {
     else this.app.toasts.say(error.message, true);
   }
 
+  /** Workers that come from now on are open to debuggers. */
+  async debug() {
+    this.debugging = (await this.app.act(() => send("POST", "debug"))) ?? this.debugging;
+    this.app.changed();
+  }
+
   typed() {
     this.unlike = false;
     this.app.changed();
@@ -201,7 +211,7 @@ export class FunctionPage {
                 "Their requests are listed at the right; the stage's address is among its outputs.",
               ),
             ),
-        h("aside", fn.kind === "job" && stock(this), lately(fn, this.app.now), facts(fn)),
+        h("aside", fn.kind === "job" && stock(this), lately(fn, this.app.now), facts(this, fn)),
       ),
     ];
   }

@@ -4,9 +4,12 @@ import { h } from "../../dom.mjs";
 import { runPath } from "../../logic/routes.mjs";
 import { typeName, variants } from "../../logic/schema.mjs";
 import { duration } from "../../logic/words.mjs";
-import { badge, panel, since, spark } from "../../parts.mjs";
+import { badge, button, panel, since, spark } from "../../parts.mjs";
 
+/** @typedef {import("../function.mjs").FunctionPage} FunctionPage */
 /** @typedef {import("../functions.mjs").Fn} Fn */
+/** @typedef {{name: string, port?: number, connect?: {port: number}}} Attach */
+/** @typedef {{possible: boolean, open: boolean, attach: Attach[]}} Debugging */
 
 /** @param {Fn} fn @param {number} now */
 export function lately(fn, now) {
@@ -37,8 +40,8 @@ export function lately(fn, now) {
   );
 }
 
-/** @param {Fn} fn */
-export function facts(fn) {
+/** @param {FunctionPage} page @param {Fn} fn */
+export function facts(page, fn) {
   const { schema } = fn;
   const [own] = schema ? variants(schema, schema) : [];
   const properties = Object.entries(own?.properties ?? {});
@@ -52,6 +55,7 @@ export function facts(fn) {
       fn.timeout && [h("dt", "Timeout"), h("dd", duration(fn.timeout))],
       h("dt", "Triggers"),
       h("dd", fn.triggers.length ? fn.triggers.map((name) => h("span.chip", name)) : "none"),
+      page.debugging?.possible && [h("dt", "Debugger"), h("dd", debuggers(page, page.debugging))],
     ),
     properties.length > 0 &&
       h(
@@ -81,3 +85,14 @@ export function facts(fn) {
     fn.kind === "job" && !schema && h("p.none", "Its handler does not say what its payload is."),
   );
 }
+
+/** Where debuggers attach, or what lets them. @param {FunctionPage} page @param {Debugging} found */
+const debuggers = (page, { open, attach }) =>
+  open
+    ? attach.map((each) =>
+        h("span.chip", { title: each.name }, `127.0.0.1:${each.connect?.port ?? each.port}`),
+      )
+    : button("Debug", "", () => void page.debug(), {
+        kind: "small",
+        title: "Let a debugger stop what runs from now on, as devbridge dev --debug does",
+      });
