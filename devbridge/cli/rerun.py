@@ -10,7 +10,7 @@ from devbridge.cli.common import app_options
 from devbridge.cli.payload import check_accepted, check_json, read_payload
 from devbridge.cli.runs import run_options, stage_runs, start_and_print, start_options
 from devbridge.errors import NotDeployed
-from devbridge.runs.base import resumes_at
+from devbridge.runs.find import resumes_at
 from runner.triggered import let_go
 
 if TYPE_CHECKING:

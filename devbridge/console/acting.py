@@ -15,8 +15,8 @@ from devbridge.console.subject import Subject
 from devbridge.constructs import Job
 from devbridge.errors import DevbridgeError, InvalidValue
 from devbridge.payload.given import check_accepted, check_json
-from devbridge.runs.base import Wanted, resumes_at
-from devbridge.runs.find import NOT_YET, StageRuns
+from devbridge.runs.base import Wanted
+from devbridge.runs.find import NOT_YET, StageRuns, resumes_at
 from devbridge.runs.invoker import find_job
 from devbridge.runs.lock import daemon_runs
 from devbridge.runs.model import State

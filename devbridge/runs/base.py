@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from devbridge.runs.model import Exit, State
-from runner.invocation import is_none
 from runner.outcome import Failure
 
 SHORT: Final = 8
@@ -137,15 +136,6 @@ class Run(Protocol):
 
     def tended(self) -> bool:
         """Whether somebody is there who goes on with it."""
-
-
-def resumes_at(before: Run) -> bytes | None:
-    """The checkpoint where a run goes on that has ended without success; None: at its beginning."""
-    state = before.record.state
-    if not state.final or state is State.SUCCEEDED:
-        return None
-    checkpoint = before.checkpoint()
-    return None if checkpoint is None or is_none(checkpoint) else checkpoint
 
 
 @dataclass(frozen=True, slots=True)

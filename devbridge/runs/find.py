@@ -22,6 +22,7 @@ from devbridge.runs.scheduled_store import ScheduledStore
 from devbridge.runs.searching import fits
 from devbridge.runs.stage import DeployedStore, short_ids
 from devbridge.runs.text import iso
+from runner.invocation import is_none
 
 NOT_YET: Final = "it starts when `devbridge dev` runs: nobody runs it now"
 """What is said of a run that is `StageRuns.awaited`."""
@@ -280,3 +281,12 @@ def _ambiguous(found: Sequence[Run], given: str) -> UnknownRun:
         f"{len(found)} runs have an id that begins with {given!r}:\n{listed}",
         remedy="give more of the id",
     )
+
+
+def resumes_at(before: Run) -> bytes | None:
+    """The checkpoint where a run goes on that has ended without success; None: at its beginning."""
+    state = before.record.state
+    if not state.final or state is State.SUCCEEDED:
+        return None
+    checkpoint = before.checkpoint()
+    return None if checkpoint is None or is_none(checkpoint) else checkpoint

@@ -30,8 +30,8 @@ from devbridge.errors import (
     did_you_mean,
 )
 from devbridge.payload import check
-from devbridge.runs.base import Run, Started, resumes_at
-from devbridge.runs.find import NOT_YET, StageRuns, is_deployed
+from devbridge.runs.base import Run, Started
+from devbridge.runs.find import NOT_YET, StageRuns, is_deployed, resumes_at
 from devbridge.runs.lock import daemon_runs
 from devbridge.runs.model import State
 from devbridge.runs.waiting import Clock, until_ended
