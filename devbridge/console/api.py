@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from devbridge.console import acting, letters, model, payloads, runs, stage, stage_model
 from devbridge.console.detail import detail
 from devbridge.console.functions import functions
@@ -34,13 +36,15 @@ class Api:
     def runs(self, query: model.RunsWanted) -> model.Rows:
         """A page of runs."""
         with self.subject.runs() as (found, deployed):
-            return runs.page(found, query, deployed=deployed)
+            page = runs.page(found, query, deployed=deployed)
+        return replace(page, runs=[self._paused(row) for row in page.runs])
 
     def run(self, id: str) -> model.Detail:
         """All that is known of a run."""
         with self.subject.runs() as (found, deployed):
             root = self.subject.config.root
-            return detail(found.find(id), found, self.logs, root, deployed=deployed)
+            told = detail(found.find(id), found, self.logs, root, deployed=deployed)
+        return replace(told, run=self._paused(told.run))
 
     def log(self, id: str, query: model.LogWanted) -> model.Lines | model.Line:
         """Lines of a run's log, or where in it a text is."""
@@ -136,4 +140,8 @@ class Api:
     def look(self, things: Sequence[str]) -> Mapping[str, model.Row]:
         """The runs with these ids, as far as there are such."""
         with self.subject.runs() as (found, _):
-            return runs.rows(found, things)
+            rows = runs.rows(found, things)
+        return {run_id: self._paused(row) for run_id, row in rows.items()}
+
+    def _paused(self, row: model.Row) -> model.Row:
+        return replace(row, paused=self.heard.paused.get(row.id))

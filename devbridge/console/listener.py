@@ -20,6 +20,7 @@ from devbridge.daemon.told import (
     Interrupted,
     Mood,
     NeverStarted,
+    Paused,
     Printed,
     Reloaded,
     Stopping,
@@ -36,12 +37,14 @@ STAGE: Final = "stage"
 
 
 class Heard:
-    """Remembers the last requests of functions, which nobody else keeps, and tells what has
-    changed."""
+    """Remembers what nobody else keeps, the last requests of functions and where runs are stopped,
+    and tells what has changed."""
 
     def __init__(self) -> None:
         self.changed: Callable[[str], None] | None = None
         """Told of each thing that has changed, once somebody wants to know."""
+        self.paused: dict[str, str] = {}
+        """Where debuggers have stopped runs, by their ids."""
         self.requests: dict[str, deque[tuple[float, Answered]]] = {}
         """The last requests of each function, with when they were answered."""
 
@@ -56,10 +59,15 @@ class Heard:
                 kept = self.requests.setdefault(who.job, deque(maxlen=REQUESTS))
                 kept.append((time.time(), event))
                 self._tell(FUNCTIONS)
+            case Paused(who, _, _, where):
+                self._paused(who.job_id, where)
+                self._tell(RUN + who.job_id)
             case Printed(who):
                 if who.job_id and not who.function:
                     self._tell(LOG + who.job_id)
             case Began(who) | Stopping(who) | Ended(who) | Gone(who):
+                if not isinstance(event, Stopping):
+                    self._paused(who.job_id, None)
                 if who.job_id and not who.function:
                     self._tell(RUN + who.job_id, LOG + who.job_id)
             case NeverStarted(_, run) | Interrupted(_, run) | HandedOver(_, run):
@@ -68,6 +76,12 @@ class Heard:
                 self._tell(RUN + job_id)
             case _:
                 pass
+
+    def _paused(self, run_id: str, where: str | None) -> None:
+        if where is None:
+            self.paused.pop(run_id, None)
+        else:
+            self.paused[run_id] = where
 
     def _tell(self, *things: str) -> None:
         if self.changed is not None:

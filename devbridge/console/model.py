@@ -34,6 +34,8 @@ class Row(Struct, frozen=True, kw_only=True):
     """The beginning of it."""
     error: str | None
     """In one line."""
+    paused: str | None = None
+    """Where a debugger has stopped it: ``jobs/a.py:12``."""
 
 
 class Rows(Struct, frozen=True):

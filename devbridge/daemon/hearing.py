@@ -111,7 +111,7 @@ class Hearing:
 
     def worker_paused(self, worker_id: str, where: str | None) -> None:
         """A debugger has stopped the worker there, or (None) lets it go on."""
-        self._processes().remark(worker_id, lines.paused(where), Mood.PLAIN)
+        self._processes().paused(worker_id, where)
 
     def credentials_failed(self, worker_id: str, message: str) -> None:
         """The worker has asked for credentials, and there are none."""

@@ -33,6 +33,7 @@ from devbridge.daemon.told import (
     Gone,
     Mood,
     Noted,
+    Paused,
     Remarked,
     Stopping,
 )
@@ -199,6 +200,11 @@ class Processes:
         """Tell a sentence about a worker, if it is still there."""
         if worker := self._workers.get(worker_id):
             self._narrator.tell(Remarked(worker.who, text, mood))
+
+    def paused(self, worker_id: str, where: str | None) -> None:
+        """Tell where a debugger has stopped a worker's run, or (None) that it goes on."""
+        if worker := self._workers.get(worker_id):
+            self._narrator.tell(Paused(worker.who, lines.paused(where), Mood.PLAIN, where))
 
     def mute(self, worker_id: str, beginnings: Sequence[str]) -> None:
         """From now on, lines with these beginnings are none of its code's."""

@@ -81,6 +81,14 @@ class Remarked:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused(Remarked):
+    """That a debugger has stopped the run somewhere, or lets it go on."""
+
+    where: str | None
+    """None: it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Noted:
     """A sentence of devbridge's own about a run, which its log has, too."""
 

@@ -2,7 +2,7 @@
 
 import { Connection } from "./logic/connection.mjs";
 
-const KINDS = ["run", "log", "functions", "stage", "paused", "reset"];
+const KINDS = ["run", "log", "functions", "stage", "reset"];
 
 export class Stream {
   /**

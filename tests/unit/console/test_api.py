@@ -9,6 +9,7 @@ import pytest
 from devbridge.console import model, stage_model
 from devbridge.console.api import Api
 from devbridge.console.refused import Conflict
+from devbridge.runs.model import State
 
 from .stages import Stage
 
@@ -18,6 +19,16 @@ def test_runs_are_asked_for_in_the_thread_that_asks(stage: Stage) -> None:
     run_id = stage.add()
     assert [row.id for row in api.runs(model.RunsWanted()).runs] == [run_id]
     assert list(api.look([run_id, "f" * 36])) == [run_id]
+
+
+def test_where_a_debugger_has_stopped_a_run_is_told_with_it(stage: Stage) -> None:
+    api = Api(stage.subject, stage.heard)
+    stopped, other = stage.add(State.RUNNING), stage.add(State.RUNNING)
+    stage.heard.paused[stopped] = "jobs/factorial.py:2"
+    found = {row.id: row.paused for row in api.runs(model.RunsWanted()).runs}
+    assert found == {stopped: "jobs/factorial.py:2", other: None}
+    assert api.run(stopped).run.paused == "jobs/factorial.py:2"
+    assert api.look([stopped])[stopped].paused == "jobs/factorial.py:2"
 
 
 class Switch:

@@ -18,6 +18,7 @@ from devbridge.daemon.told import (
     Interrupted,
     Mood,
     NeverStarted,
+    Paused,
     Printed,
     Reloaded,
     Said,
@@ -36,6 +37,7 @@ IDLE = Who("w", "a")
 FUNCTION = Who("w", "f", "r", function=True)
 RECORD = RunRecord(job_id="1", job="a", state=State.FAILED)
 CHANGE = Change(job_id="1", state=State.FAILED, at=1.0)
+STOPPED = Paused(WHO, "paused at a.py:1", Mood.PLAIN, "a.py:1")
 FAILURE = Failure("SyntaxError", "invalid syntax")
 
 
@@ -66,6 +68,7 @@ def heard(told: list[str]) -> Heard:
         (Printed(IDLE, b"text"), []),
         (Printed(FUNCTION, b"text"), []),
         (Stopping(WHO, 1.0), ["run 1", "log 1"]),
+        (STOPPED, ["run 1"]),
         (Ended(WHO, CHANGE, RECORD), ["run 1", "log 1"]),
         (Gone(WHO), ["run 1", "log 1"]),
         (Gone(IDLE), []),
@@ -89,6 +92,20 @@ def test_what_has_happened_is_a_change_of_something(
     heard.changed = None
     heard.on(event)
     assert told == things
+
+
+@pytest.mark.parametrize(
+    "after",
+    [Paused(WHO, "goes on", Mood.PLAIN, None), Ended(WHO, CHANGE, RECORD), Gone(WHO)],
+    ids=lambda each: type(each).__name__,
+)
+def test_where_a_run_is_stopped_is_known_until_it_goes_on_or_ends(
+    heard: Heard, after: Told
+) -> None:
+    heard.on(STOPPED)
+    assert heard.paused == {"1": "a.py:1"}
+    heard.on(after)
+    assert heard.paused == {}
 
 
 def test_the_last_requests_of_a_function_are_remembered(heard: Heard) -> None:

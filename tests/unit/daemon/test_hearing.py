@@ -52,6 +52,9 @@ class Desk:
     def remark(self, worker_id: str, text: str, mood: Mood) -> None:
         self.told.append((worker_id, text, mood))
 
+    def paused(self, worker_id: str, where: str | None) -> None:
+        self.told.append((worker_id, "paused", where))
+
     def mute(self, worker_id: str, beginnings: Sequence[str]) -> None:
         self.told.append((worker_id, "muted", *beginnings))
 
@@ -161,8 +164,8 @@ def test_what_debuggers_do_is_told_posted_and_noted_for_the_worker() -> None:
         ("w", "muted", "Debugger attached."),
         ("w", "Debugger ws://127.0.0.1:9229/x", Mood.PLAIN),
         ("w", True),
-        ("w", "paused at jobs/x.py:12", Mood.PLAIN),
-        ("w", "goes on", Mood.PLAIN),
+        ("w", "paused", "jobs/x.py:12"),
+        ("w", "paused", None),
         ("w", False),
     ]
     assert desk.posted == [Halted("w", True), Halted("w", False)]

@@ -32,6 +32,7 @@ from devbridge.daemon.told import (
     Gone,
     Mood,
     Noted,
+    Paused,
     Printed,
     Remarked,
     Stopping,
@@ -361,6 +362,17 @@ async def test_a_worker_that_may_be_halted_finds_how_long_it_was(
     assert (note is not None and note.exists()) == debug
     await stage.exit()
     assert list((tmp_path / ".devbridge").iterdir()) == []
+
+
+async def test_where_a_debugger_has_stopped_a_run_is_a_remark_about_it(stage: Stage) -> None:
+    await stage.launch()
+    stage.processes.paused("w1", "jobs/a.py:12")
+    stage.processes.paused("w1", None)
+    stage.processes.paused("nobody", "jobs/a.py:12")
+    assert stage.told == [
+        Paused(STANDBY, "paused at jobs/a.py:12", Mood.PLAIN, "jobs/a.py:12"),
+        Paused(STANDBY, "goes on", Mood.PLAIN, None),
+    ]
 
 
 async def test_a_remark_is_about_the_worker_as_it_is_now(stage: Stage) -> None:

@@ -7,7 +7,8 @@ import { plural, stateWord } from "./words.mjs";
  *   log: string}} Filters
  * @typedef {{id: string, job: string, state: string, trigger: string | null, created_at: number | null,
  *   starts_at?: number | null, started_at: number | null, ended_at: number | null, attempt: number,
- *   max_attempts: number, cancelled?: boolean, payload: string, error: string | null}} Row
+ *   max_attempts: number, cancelled?: boolean, payload: string, error: string | null,
+ *   paused?: string | null}} Row
  */
 
 export const STATES = [

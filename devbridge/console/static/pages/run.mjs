@@ -35,7 +35,6 @@ export class RunPage {
     /** @type {Detail | null} */ this.before = null;
     /** @type {Error | null} */ this.error = null;
     /** @type {[number, number, number][]} */ this.usage = [];
-    /** @type {{file: string, line: number} | null} */ this.paused = null;
     /** @type {number | null} When the process is killed that was told to end. */
     this.killed = null;
     /** @type {Map<string, Node | null>} What was parsed once. */ this.trees = new Map();
@@ -128,7 +127,6 @@ export class RunPage {
       void this.measure();
     }
     if (kind === "log") this.logView?.grown(data.total, data.complete);
-    if (kind === "paused" && data.id === this.run) this.paused = data.file ? data : null;
     if (kind !== "run" || data.id !== this.run) return;
     // The head is right at once; what else has changed is asked for.
     if (this.detail) this.detail = { ...this.detail, run: data };
@@ -204,8 +202,8 @@ export class RunPage {
         h("span", { "aria-hidden": "true" }, "/"),
       ),
       h("h1", h("a", { href: functionPath(run.job) }, run.job), " ", h("code", short(run.id))),
-      badge(run.state),
-      this.paused && h("span.chip.warn", `paused at ${this.paused.file}:${this.paused.line}`),
+      badge(run.paused ? "PAUSED" : run.state),
+      run.paused && h("code.paused", run.paused),
       this.ending(run),
       h(
         "span.num.took",

@@ -25,7 +25,7 @@ export function runRow(row, now, chosen, onfocus) {
         "data-id": row.id,
         onfocus,
       },
-      badge(row.state),
+      badge(row.paused ? "PAUSED" : row.state),
       h("span.job", row.job),
       h("span.said", row.error ? h("span.error", line(row.error)) : h("code", line(row.payload))),
       h("span.trigger", row.trigger ?? ""),
