@@ -117,8 +117,9 @@ def _is_kept(iot: Any, account: str, region: str, topic: str, size: int) -> bool
     for key, client in list(iot._connected_clients.items()):
         # It may be asleep: what it has not acknowledged waits for it when it is taken for gone.
         full = client._persist_session and len(client._in_flight) >= iot._MAX_QUEUED_MESSAGES
-        hears = key[:2] == (account, region) and _matches(iot, client._sub_filters.values(), topic)
-        if full and hears:
+        if not full or key[:2] != (account, region):
+            continue  # before its filters are looked at: each environment of a function is a client
+        if _matches(iot, client._sub_filters.values(), topic):
             return False
     for key, session in list(iot._persistent_sessions.items()):
         if key[:2] != (account, region) or key in iot._connected_clients:

@@ -116,6 +116,17 @@ async def test_so_is_one_that_a_client_would_not_find_again_who_sleeps(broker: B
     assert await broker.publish("a/x") == 0
 
 
+async def test_what_clients_have_subscribed_to_is_not_looked_at_while_they_can_take_more(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[tuple[str, ...]] = []
+    monkeypatch.setattr(broker.module, "_subscription_matches", lambda *each: compared.append(each))
+    clients = broker.module._connected_clients
+    clients.update({(*HERE, str(number)): connected("a/#", waits=1) for number in range(3)})
+    assert await broker.publish("a/x") == 0
+    assert compared == []
+
+
 async def test_a_message_that_there_is_no_room_to_save_is_refused(broker: Broker) -> None:
     session = Session({"a/#": 1}, queued_messages=[("a/x", bytes(300))])
     broker.module._persistent_sessions[(*HERE, "away")] = session
