@@ -52,11 +52,13 @@ def printed(
     from devbridge.runs.function_output import output
 
     begin = time.time() - since.total_seconds()
-    if not everything and getattr(function, "enable_live_dev", True):
+    if not everything and function.live:
         from devbridge.daemon.log_files import function_log
         from devbridge.runs.function_file import handled, kept
+        from devbridge.runs.lock import daemon_runs
 
-        path, runs = function_log(config.logs_dir, function.name), _dev_runs(config)
+        path = function_log(config.logs_dir, function.name)
+        runs = daemon_runs(config.stage_dir / "daemon.lock")
         until = handled(path)
         if runs or until is not None:
             yield from filter(None, kept(path, begin, follow=follow and runs))
@@ -86,14 +88,6 @@ def printed(
     except CloudNotRunning:
         _say_what_is_kept(config, function)
         raise
-
-
-def _dev_runs(config: Config) -> bool:
-    """Whether `devbridge dev` runs here at this stage."""
-    from devbridge.daemon.heartbeat import BEAT, last_seen
-
-    seen = last_seen(config.stage_dir / "alive")
-    return seen is not None and time.time() - seen < 2 * BEAT
 
 
 def _say_what_is_kept(config: Config, function: Function) -> None:

@@ -1,7 +1,8 @@
 """The embedded cloud: ministack as a child process on loopback, one for an app's folder.
 
 In ``.devbridge/cloud``: ``lock`` and ``state.json`` (see `state`), ``users`` (see there), ``port``
-(the last one, used again so that URLs stay), ``ministack.log``, and the directories of its data.
+(the last one, used again so that URLs stay), ``ministack.log`` and that of the start before,
+``ministack.log.1``, and the directories of its data.
 
 It lives as long as somebody uses it (`users`), whoever started it; or, once a command has said that
 it shall stay (`start_detached`), until `stop_running` ends it.

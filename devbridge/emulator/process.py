@@ -43,7 +43,10 @@ def start(config: Config, python: Path, lock: int) -> tuple[Running, subprocess.
         cloud_dir / "tmp",
         keys.make(cloud_dir),
     )
-    with os.fdopen(private_file(cloud_dir / "ministack.log"), "wb") as log:
+    log_file = cloud_dir / "ministack.log"
+    with suppress(OSError):  # what the one before has said in the end is not lost
+        log_file.replace(cloud_dir / "ministack.log.1")
+    with os.fdopen(private_file(log_file), "wb") as log:
         process = subprocess.Popen(
             [str(python), "-I", "-u", child.__file__, *map(str, files)],
             stdin=subprocess.DEVNULL,

@@ -225,9 +225,7 @@ def find_job(app: App, name: str) -> Job:
     if name in jobs:
         return jobs[name]
     known = ", ".join(sorted(jobs)) or "it has none"
-    for function in app.of_type(Function):
-        if function.name != name:
-            continue
+    if function := next((each for each in app.of_type(Function) if each.name == name), None):
         raise UnknownJob(
             f"{name!r} is a Function of the app {app.name!r}, not a job: AWS calls it itself",
             where=str(function.where),

@@ -20,6 +20,7 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.matrix
 @pytest.mark.parametrize("terminal", ["background-jobs"], indirect=True)
 def test_what_fails_in_the_background_is_told_and_sent_back_live_and_deployed(
     terminal: Terminal,

@@ -12,6 +12,7 @@ from tests.e2e.readme import Terminal, outputs
 SERVER = "PORT=3000 devbridge bind --local -- node server.mjs"
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("terminal", ["mixed"], indirect=True)
 def test_mixed_starts_each_language_s_job_from_the_other_live_and_deployed(
     terminal: Terminal,

@@ -16,6 +16,7 @@ from tests.e2e.examples import DEPLOYED, DEV, END, LIVE, live, only, resources
 from tests.e2e.readme import Step, Terminal, outputs
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("terminal", ["etl"], indirect=True)
 def test_etl_imports_a_file_live_and_deployed(terminal: Terminal) -> None:
     def imported(steps: list[Step], *stage: str) -> None:

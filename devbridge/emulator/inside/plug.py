@@ -134,6 +134,7 @@ async def _http_1_alone(_protocol: object, _request: object) -> None:
 
 
 def _correct_broker() -> None:
+    speed.match_faster()
     durable.keep_what_waits()
     keep_alive.end_silent_connections()
 

@@ -8,8 +8,10 @@ there is no room to save it, or when it would push an older one out.
 from __future__ import annotations
 
 import contextvars
+import functools
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -27,22 +29,39 @@ QUOTA_EXCEEDED: Final = 0x97
 _LARGE: Final = ("cloudwatch_logs",)
 """Services whose state may be of any size, and matters least: saved last."""
 
+_TRIES: Final = 4
+_AGAIN: Final = 0.05
+"""Seconds between two tries."""
+
 _SESSIONS: Final = "devbridge_sessions"
 
 _refused: contextvars.ContextVar[bool] = contextvars.ContextVar("refused", default=False)
 
 
 def keep_room(app: Any) -> None:
-    """Have room for the state when it is saved, though the disk is full."""
+    """Have room for the state when it is saved, though the disk is full; and let no service be left
+    out because another thread has changed it meanwhile: without its state it would be empty at the
+    next start, and who deploys would find nothing to do."""
     folder = Path(ministack("core.persistence").STATE_DIR)
     reserve, save = folder / "reserve", app.save_all
     _fill(reserve, RESERVE + 2 * sum(file.stat().st_size for file in folder.glob("*.json")))
 
     def save_in_the_reserve(services: Mapping[str, Any]) -> None:
         reserve.unlink(missing_ok=True)
-        save(dict(sorted(services.items(), key=lambda item: item[0] in _LARGE)))
+        ordered = sorted(services.items(), key=lambda item: item[0] in _LARGE)
+        save({name: functools.partial(_surely, name, get_state) for name, get_state in ordered})
 
     app.save_all = save_in_the_reserve
+
+
+def _surely(name: str, get_state: Callable[[], Any]) -> Any:
+    for _ in range(_TRIES - 1):
+        try:
+            return get_state()
+        except Exception:
+            log.exception("the state of %s could not be had; it is tried again", name)
+            time.sleep(_AGAIN)
+    return get_state()
 
 
 def keep_what_waits() -> None:
@@ -117,8 +136,9 @@ def _is_kept(iot: Any, account: str, region: str, topic: str, size: int) -> bool
     for key, client in list(iot._connected_clients.items()):
         # It may be asleep: what it has not acknowledged waits for it when it is taken for gone.
         full = client._persist_session and len(client._in_flight) >= iot._MAX_QUEUED_MESSAGES
-        hears = key[:2] == (account, region) and _matches(iot, client._sub_filters.values(), topic)
-        if full and hears:
+        if not full or key[:2] != (account, region):
+            continue  # before its filters are looked at: each environment of a function is a client
+        if _matches(iot, client._sub_filters.values(), topic):
             return False
     for key, session in list(iot._persistent_sessions.items()):
         if key[:2] != (account, region) or key in iot._connected_clients:

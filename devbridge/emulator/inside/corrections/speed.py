@@ -37,3 +37,20 @@ def copy_logs_faster() -> None:
         return pickle.loads(pickle.dumps(value))  # noqa: S301 - our own
 
     logs.copy = SimpleNamespace(deepcopy=deepcopy)
+
+
+def match_faster() -> None:
+    """Compare the broker's filters that have no wildcard as they are.
+
+    Every message is compared with all of them, and each environment of a function has two: with 500
+    environments that took most of a millisecond of the one thread that has the broker.
+    """
+    iot = ministack("services.iot")
+    matches = iot._subscription_matches
+
+    def subscription_matches(pattern: str, topic: str) -> bool:
+        if "+" in pattern or "#" in pattern:
+            return bool(matches(pattern, topic))
+        return pattern == topic
+
+    iot._subscription_matches = subscription_matches

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -116,6 +117,17 @@ async def test_so_is_one_that_a_client_would_not_find_again_who_sleeps(broker: B
     assert await broker.publish("a/x") == 0
 
 
+async def test_what_clients_have_subscribed_to_is_not_looked_at_while_they_can_take_more(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[tuple[str, ...]] = []
+    monkeypatch.setattr(broker.module, "_subscription_matches", lambda *each: compared.append(each))
+    clients = broker.module._connected_clients
+    clients.update({(*HERE, str(number)): connected("a/#", waits=1) for number in range(3)})
+    assert await broker.publish("a/x") == 0
+    assert compared == []
+
+
 async def test_a_message_that_there_is_no_room_to_save_is_refused(broker: Broker) -> None:
     session = Session({"a/#": 1}, queued_messages=[("a/x", bytes(300))])
     broker.module._persistent_sessions[(*HERE, "away")] = session
@@ -155,8 +167,29 @@ def test_a_reserve_is_given_up_when_the_state_is_saved_large_services_last(
     ministack("core.persistence", STATE_DIR=str(tmp_path))
     durable.keep_room(app)
     assert reserve.stat().st_size == durable.RESERVE + 2000
-    app.save_all({"cloudwatch_logs": 1, "iot": 2, "s3": 3})
+    app.save_all({"cloudwatch_logs": dict, "iot": dict, "s3": dict})
     assert saved == [(["iot", "s3", "cloudwatch_logs"], False)]
+
+
+@pytest.mark.parametrize("failures", [1, 3, 4])
+def test_a_state_that_changes_while_it_is_copied_is_copied_again(
+    failures: int, ministack: MakeModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durable, "_AGAIN", 0)
+    fails = iter(range(failures))
+
+    def get_state() -> str:
+        if next(fails, None) is not None:
+            raise RuntimeError("dictionary changed size during iteration")
+        return "functions"
+
+    saved: list[str] = []
+    app = SimpleNamespace(save_all=lambda services: saved.append(services["lambda"]()))
+    ministack("core.persistence", STATE_DIR=str(tmp_path))
+    durable.keep_room(app)
+    with contextlib.suppress(RuntimeError):
+        app.save_all({"lambda": get_state})
+    assert saved == (["functions"] if failures < 4 else [])
 
 
 def test_a_disk_that_is_full_already_keeps_no_cloud_from_starting(

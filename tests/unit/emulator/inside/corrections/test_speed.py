@@ -4,7 +4,11 @@ import copy
 import io
 import json
 
-from devbridge.emulator.inside.corrections.speed import copy_logs_faster, save_faster
+from devbridge.emulator.inside.corrections.speed import (
+    copy_logs_faster,
+    match_faster,
+    save_faster,
+)
 from tests.unit.emulator.inside.conftest import MakeModule
 
 
@@ -34,3 +38,18 @@ def test_logs_are_copied_whole_and_a_second_copy_of_each_event_is_not_kept(
     assert copied == groups
     assert copied["group"] is not groups["group"]
     assert type(logs.copy.deepcopy(logs._log_records)) is Records
+
+
+def test_only_filters_with_wildcards_are_compared_level_by_level(ministack: MakeModule) -> None:
+    compared: list[str] = []
+
+    def matches(pattern: str, topic: str) -> bool:
+        compared.append(pattern)
+        return True
+
+    iot = ministack("services.iot", _subscription_matches=matches)
+    match_faster()
+    patterns = ["a/b", "a/c", "a", "a/b/", "a/+", "a/#", "#"]
+    found = [pattern for pattern in patterns if iot._subscription_matches(pattern, "a/b")]
+    assert found == ["a/b", "a/+", "a/#", "#"]
+    assert compared == ["a/+", "a/#", "#"]
