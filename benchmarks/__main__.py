@@ -36,6 +36,7 @@ from benchmarks import (
     triggers,
     workers,
 )
+from benchmarks.compare import compare
 from benchmarks.harness import Bench
 from benchmarks.report import Row, document, table
 
@@ -48,6 +49,8 @@ MEASURES: Final[Mapping[str, Callable[[Bench], Awaitable[list[Row]]]]] = {
     "workers": workers.cold,
     "output": output.lines,
     "burst": burst.burst,
+    "burst-sdk": burst.sdk,
+    "burst-wide": burst.wide,
     "idle": idle.idle,
     "console-search": console.search,
     "console-memory": console.memory,
@@ -81,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "names", nargs="*", metavar="NAME", help="or a pattern: " + ", ".join(MEASURES)
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, too")
+    parser.add_argument("--compare", metavar="REV", help="against another commit, in turns")
     parser.add_argument("--quick", action="store_true", help="few repetitions: does it work?")
     options = parser.parse_args(arguments)
     # A script that has started this in the background has Ctrl-C ignored, for all that it starts.
@@ -88,9 +92,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = [fnmatch.filter(MEASURES, name) for name in options.names]
     if unknown := [name for name, names in zip(options.names, found, strict=True) if not names]:
         parser.error(f"no such measure: {', '.join(unknown)}")
+    names = list(itertools.chain(*found)) if found else list(MEASURES)
+    if options.compare:
+        try:
+            print(compare(names, options.compare, quick=options.quick))
+        except harness.Failed as error:
+            print(error, file=sys.stderr)
+            return 1
+        return 0
     rows: list[Row] = []
     code = 0
-    for name in itertools.chain(*found) if found else MEASURES:
+    for name in names:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         try:
             rows += measure(name, quick=options.quick)

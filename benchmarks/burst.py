@@ -1,4 +1,4 @@
-"""2,000 requests at once: how fast they are accepted, whether all run."""
+"""Many requests at once: how fast they are accepted, how fast and whether all run."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from collections import Counter
 from benchmarks import harness
 from benchmarks.daemon import Setup
 from benchmarks.harness import Bench, Client
+from benchmarks.reload import settle_preload
 from benchmarks.report import Figures, Goal, Row, figures
 from devbridge.runs.ledger_reader import LedgerReader
 from tests.integration import brokers
 
 JOB = "plain"
 HANDLER = "def handler(payload):\n    stamp('run', time.time_ns())\n"
+SDK = f"import boto3\nclient = boto3.client('dynamodb', region_name='us-east-1')\n{HANDLER}"
 
 
 async def burst(bench: Bench) -> list[Row]:
@@ -72,6 +74,76 @@ async def burst(bench: Bench) -> list[Row]:
     ]
 
 
+async def sdk(bench: Bench) -> list[Row]:
+    """Runs of a job that imports boto3 and makes a client, and of one that does not, in turns."""
+    count = bench.times(300, 20)
+    rates: dict[str, list[float]] = {"sdk": [], "plain": []}
+    with (
+        brokers.running(brokers.start_mosquitto(bench.scratch / "broker")) as broker,
+        harness.stamps(bench) as stamps,
+    ):
+        root = bench.scratch / "app"
+        sources = {"sdk": SDK, "plain": HANDLER}
+        harness.write(root, {f"jobs/{job}.py": stamps.source + sources[job] for job in rates})
+        jobs = {job: f"jobs/{job}.handler" for job in rates}
+        setup = Setup(root=str(root), port=broker.port, jobs=jobs)
+        async with harness.daemon(setup) as daemon, harness.client(broker.port) as client:
+            await settle_preload(daemon)
+            for _ in range(bench.times(5, 1)):
+                for job, values in rates.items():
+                    began = time.perf_counter()
+                    await _accepts(client, count, job)
+                    for _ in range(count):
+                        await stamps.next("run")
+                    values.append(count / (time.perf_counter() - began))
+    return [
+        Row(
+            measure="runs per second, app with boto3 and a client",
+            unit="1/s",
+            ours=figures(rates["sdk"], more_is_better=True),
+            floor=figures(rates["plain"], more_is_better=True),
+            floor_is="runs of a plain handler",
+            goals=(Goal("ratio", ">=", 0.8),),
+        ),
+        Row(
+            measure="runs per second, plain handler",
+            unit="1/s",
+            ours=figures(rates["plain"], more_is_better=True),
+            goals=(Goal("ours", ">=", 250),),
+        ),
+    ]
+
+
+async def wide(bench: Bench) -> list[Row]:
+    """Accepted per second where 50 may run at once, and where two may: new daemons, in turns."""
+    count = bench.times(1000, 50)
+    rates: dict[int, list[float]] = {50: [], 2: []}
+    with (
+        brokers.running(brokers.start_mosquitto(bench.scratch / "broker")) as broker,
+        harness.stamps(bench) as stamps,
+    ):
+        root = bench.scratch / "app"
+        harness.write(root, {"jobs/plain.py": stamps.source + HANDLER})
+        jobs = {JOB: "jobs/plain.handler"}
+        for _ in range(bench.times(5, 1)):
+            for concurrency, values in rates.items():
+                setup = Setup(root=str(root), port=broker.port, jobs=jobs, concurrency=concurrency)
+                async with harness.daemon(setup), harness.client(broker.port) as client:
+                    values.append(count / (await _accepts(client, count))[-1])
+                    for _ in range(count):
+                        await stamps.next("run")
+    return [
+        Row(
+            measure=f"burst of {count:,}, 50 at once: accepted",
+            unit="1/s",
+            ours=figures(rates[50], more_is_better=True),
+            floor=figures(rates[2], more_is_better=True),
+            floor_is="two at once",
+            goals=(Goal("ratio", ">=", 0.9),),
+        )
+    ]
+
+
 async def _echoes(client: Client, count: int) -> list[float]:
     published = [client.run(JOB, None) for _ in range(count)]
     times, client.on_echo = _clock(count)
@@ -80,8 +152,8 @@ async def _echoes(client: Client, count: int) -> list[float]:
     return await asyncio.wait_for(times, harness.DEADLINE)
 
 
-async def _accepts(client: Client, count: int) -> list[float]:
-    published = [client.run(JOB, None) for _ in range(count)]
+async def _accepts(client: Client, count: int, job: str = JOB) -> list[float]:
+    published = [client.run(job, None) for _ in range(count)]
     times, client.on_accepted = _clock(count)
     for one in published:
         client.request(one)

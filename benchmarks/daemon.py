@@ -113,6 +113,7 @@ async def _main(setup: Setup) -> None:
         launcher = FreshLauncher()
     else:
         launcher = ZygoteLauncher(python, inherited(os.environ))
+    shell = dict(os.environ)
     daemon = Daemon(
         Settings(
             root=root,
@@ -142,7 +143,7 @@ async def _main(setup: Setup) -> None:
         workshop=Workshop(
             launcher,
             lambda spec, address: worker_environment(
-                os.environ, spec, address, root=root, region=REGION
+                shell, spec, address, root=root, region=REGION
             ),
             _FixedCredentials(),
             objects=MemoryObjects(),
