@@ -9,6 +9,7 @@ command and keeps the shell's, pip and venv keep the user's index, proxy and cer
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
 import sys
@@ -82,16 +83,15 @@ def matching(shell: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
     """The variables of those names, with ``*`` at an end for anything; never what `INHERIT_NEVER`
     begins with, unless it is named."""
     wanted = frozenset(names)
-    patterns = [name for name in wanted if "*" in name]
-    return {
-        key: value
-        for key, value in shell.items()
-        if key in wanted
-        or (
-            not key.startswith(INHERIT_NEVER)
-            and any(fnmatchcase(key, pattern) for pattern in patterns)
-        )
-    }
+    return {key: value for key, value in shell.items() if _fits(key, wanted)}
+
+
+@functools.cache  # each worker's environment asks the same again
+def _fits(key: str, wanted: frozenset[str]) -> bool:
+    patterns = (name for name in wanted if "*" in name)
+    return key in wanted or (
+        not key.startswith(INHERIT_NEVER) and any(fnmatchcase(key, each) for each in patterns)
+    )
 
 
 def inherit_problem(names: object, *, values: bool = False) -> tuple[str, str] | None:

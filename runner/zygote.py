@@ -18,7 +18,7 @@ the daemon, in this order:
 and on its own ``{"exited": PID, "status": WAIT_STATUS}``. When the socket closes, the daemon is
 gone: everything that was forked is killed, and the zygote ends.
 
-A worker is the leader of a session. What is left of its group when it ends gets SIGTERM, and
+A worker is the leader of a process group. What is left of it when it ends gets SIGTERM, and
 SIGKILL after LINGER seconds. The zygote adopts orphans, so it is the one that reaps them, and a
 group's number cannot be taken by strangers while the zygote still signals it.
 """
@@ -174,8 +174,10 @@ class Zygote:
             self._send({"forked": message["fork"], "error": str(error)})
             return None
         if pid == 0:
-            # The session comes first: a signal to the group must reach this worker.
-            os.setsid()
+            # The group comes first: a signal to it must reach this worker. Its session stays the
+            # zygote's: Linux divides the processors among sessions (sched(7), autogroup), and a
+            # daemon beside fifty of them would have a fiftieth.
+            os.setpgid(0, 0)
             process.die_with_parent(self._pid)
             for others in self._descriptors:
                 os.close(others)
@@ -189,7 +191,7 @@ class Zygote:
         if pid in self._workers or pid in self._lingering:
             try:
                 os.killpg(pid, number)
-            except ProcessLookupError:  # not its own session yet: a moment after the fork
+            except ProcessLookupError:  # not its own group yet: a moment after the fork
                 if pid in self._workers:
                     os.kill(pid, number)
             except PermissionError:

@@ -230,8 +230,9 @@ def _connection(config: Config, cloud: Cloud, app: App) -> Connection:
 def _environment(
     config: Config, cloud: Cloud
 ) -> Callable[[CodeSpec, WorkerAddress], Mapping[str, str]]:
+    shell = dict(os.environ)  # which decodes each value when it is read
     return lambda spec, address: worker_environment(
-        os.environ,
+        shell,
         spec,
         address,
         root=config.root,

@@ -267,12 +267,20 @@ async def test_multiprocessing_works_in_a_handler(workbench: Bench, method: str)
     assert await worker.result() == b"[1,4,9]"
 
 
-async def test_a_worker_is_alone_in_its_session_with_its_own_environment(workbench: Bench) -> None:
+async def test_a_worker_leads_its_group_without_a_terminal_in_its_own_environment(
+    workbench: Bench,
+) -> None:
     worker = await workbench.launch(
         """
         import os, sys
+        def has_terminal():
+            try:
+                return bool(os.open("/dev/tty", os.O_RDWR))
+            except OSError:
+                return False
         def handler(payload):
-            return [os.getsid(0) == os.getpid(), os.getcwd(), os.environ["MINE"], sys.stdin.read(),
+            return [os.getpgrp() == os.getpid(), has_terminal(), os.getcwd(), os.environ["MINE"],
+                    sys.stdin.read(),
                     sorted(k for k in os.environ if "KEY" in k and k.startswith("AWS")), sys.argv,
                     len(os.listdir("/proc/self/fd")) if os.path.exists("/proc") else 0]
         """,
@@ -280,7 +288,7 @@ async def test_a_worker_is_alone_in_its_session_with_its_own_environment(workben
     )
     await worker.run()
     *head, descriptors = json.loads(await worker.result())
-    assert head == [True, str(workbench.root), "yes", "", [], ["runner"]]
+    assert head == [True, False, str(workbench.root), "yes", "", [], ["runner"]]
     assert descriptors <= 5  # 0, 1, 2, the Runtime API, and the listing itself
 
 
