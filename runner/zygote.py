@@ -18,6 +18,9 @@ the daemon, in this order:
 and on its own ``{"exited": PID, "status": WAIT_STATUS}``. When the socket closes, the daemon is
 gone: everything that was forked is killed, and the zygote ends.
 
+A moment after a fork the next one is made in advance, a spare, which waits to be told what it is:
+that takes the fork itself out of the way of who waits for a worker.
+
 A worker is the leader of a process group. What is left of it when it ends gets SIGTERM, and
 SIGKILL after LINGER seconds. The zygote adopts orphans, so it is the one that reaps them, and a
 group's number cannot be taken by strangers while the zygote still signals it.
@@ -43,6 +46,8 @@ from typing import Any
 from runner import debugging, preloaded, process, warm
 from runner.preloading import Notes
 
+SPARE_PAUSE = 0.04
+"""Seconds after a fork in which the next one is not made in advance: it would compete with it."""
 LINGER = 10.0
 """Seconds that a worker's own children may take to end once it is gone."""
 
@@ -59,6 +64,8 @@ def main(descriptor: int, notes: Notes) -> bool:
     process.adopt_orphans()
     process.outlive_parent()  # from here on, the closed socket says it, and there is time to clean
     request = zygote.serve()
+    if isinstance(request, Spare):
+        request = request.wait()
     if request is None:
         return False
     become_worker(request)
@@ -74,8 +81,44 @@ class Request:
         self.output = output
 
 
+class Spare:
+    """A fork that waits to be told what it has to become; each process has its end of a socket."""
+
+    def __init__(self, end: socket.socket, pid: int = 0) -> None:
+        self.pid = pid
+        self._end = end
+
+    def give(self, message: dict[str, Any], output: int) -> bool:
+        """Tell it, as the parent; whether it is still there."""
+        told = json.dumps([message["root"], message["environment"]]).encode() + b"\n"
+        try:
+            sent = socket.send_fds(self._end, [told], [output])
+            self._end.sendall(told[sent:])
+        except OSError:
+            return False
+        finally:
+            self._end.close()
+        return True
+
+    def wait(self) -> Request:
+        """Be told, as the fork. Ends the process if nobody will."""
+        told, descriptors, _, _ = socket.recv_fds(self._end, 65536, 1)
+        while told and not told.endswith(b"\n"):
+            more = self._end.recv(65536)
+            told = told + more if more else b""
+        self._end.close()
+        if not told or not descriptors:
+            os._exit(0)
+        root, environment = json.loads(told)
+        return Request(root, environment, descriptors[0])
+
+    def close(self) -> None:
+        """It is not needed any more: in the parent, it ends; in another fork, it is not ours."""
+        self._end.close()
+
+
 class Zygote:
-    """The parent's side; `serve` returns a request in each forked child, and None at the end."""
+    """The parent's side; `serve` returns in each forked child what that is, and None at the end."""
 
     def __init__(self, control: socket.socket, notes: Notes) -> None:
         self._control = control
@@ -86,6 +129,9 @@ class Zygote:
         self._workers: set[int] = set()
         self._lingering: dict[int, float] = {}
         self._retiring = False
+        self._spare: Spare | None = None
+        self._spare_at = 0.0
+        """When the next spare is made, if there is none."""
 
     def preload(self) -> bool:
         """Import what the daemon asks for; False when that cannot be forked."""
@@ -120,7 +166,7 @@ class Zygote:
         self._send({"ready": {"failed": failed, "site": preloaded.site(self._notes.base)}})
         return True
 
-    def serve(self) -> Request | None:
+    def serve(self) -> Request | Spare | None:
         """Fork, signal and reap until there is nothing more to do."""
         wake, waker = socket.socketpair()
         wake.setblocking(False)
@@ -131,22 +177,30 @@ class Zygote:
             selector.register(self._control, selectors.EVENT_READ)
             selector.register(wake, selectors.EVENT_READ)
             while not self._retiring or self._workers or self._lingering:
+                born: Request | Spare | None = self._fork_ahead()
+                if born is not None:
+                    return self._leave(born)
                 for key, _ in selector.select(self._patience()):
                     if key.fileobj is wake:
                         with contextlib.suppress(BlockingIOError):
                             wake.recv(4096)
                         continue
                     try:
-                        request = self._take_all()
+                        born = self._take_all()
                     except (EOFError, ConnectionError):
                         self._kill_all()
                         return None
-                    if request is not None:
-                        signal.set_wakeup_fd(-1)
-                        self._control.close()
-                        return request
+                    if born is not None:
+                        return self._leave(born)
                 self._reap()
         return None
+
+    def _leave(self, born: Request | Spare) -> Request | Spare:
+        """A fork goes its own way."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._control.close()
+        return born
 
     # --- the daemon's requests --------------------------------------------------------------
 
@@ -162,30 +216,61 @@ class Zygote:
                 self._signal(message["signal"], message["number"])
             elif "retire" in message:
                 self._retiring = True
+                if self._spare is not None:
+                    self._spare.close()
             if b"\n" not in self._buffer:
                 return None
 
     def _fork(self, message: dict[str, Any]) -> Request | None:
         output = self._descriptors.pop(0)
-        try:
-            pid = os.fork()
-        except OSError as error:
-            os.close(output)
-            self._send({"forked": message["fork"], "error": str(error)})
-            return None
-        if pid == 0:
-            # The group comes first: a signal to it must reach this worker. Its session stays the
-            # zygote's: Linux divides the processors among sessions (sched(7), autogroup), and a
-            # daemon beside fifty of them would have a fiftieth.
-            os.setpgid(0, 0)
-            process.die_with_parent(self._pid)
-            for others in self._descriptors:
-                os.close(others)
-            return Request(message["root"], message["environment"], output)
+        spare, self._spare = self._spare, None
+        self._spare_at = time.monotonic() + SPARE_PAUSE
+        if spare is not None and spare.give(message, output):
+            pid = spare.pid
+        else:
+            try:
+                pid = os.fork()
+            except OSError as error:
+                os.close(output)
+                self._send({"forked": message["fork"], "error": str(error)})
+                return None
+            if pid == 0:
+                self._settle()
+                return Request(message["root"], message["environment"], output)
         os.close(output)
         self._workers.add(pid)
         self._send({"forked": message["fork"], "pid": pid})
         return None
+
+    def _fork_ahead(self) -> Spare | None:
+        """Make a spare, if it is time; in the parent None, and in it what it is."""
+        if self._spare is not None or self._retiring or time.monotonic() < self._spare_at:
+            return None
+        ours, its = socket.socketpair()
+        try:
+            pid = os.fork()
+        except OSError:  # the system has no process for it now
+            ours.close()
+            its.close()
+            self._spare_at = time.monotonic() + LINGER
+            return None
+        if pid == 0:
+            ours.close()
+            self._settle()
+            return Spare(its)
+        its.close()
+        self._spare = Spare(ours, pid)
+        return None
+
+    def _settle(self) -> None:
+        """Be a fork of its own."""
+        # The group comes first: a signal to it must reach this worker. Its session stays the
+        # zygote's: Linux divides the processors among sessions (sched(7), autogroup), and a daemon
+        # beside fifty of them would have a fiftieth.
+        os.setpgid(0, 0)
+        process.die_with_parent(self._pid)
+        for others in self._descriptors:
+            os.close(others)
 
     def _signal(self, pid: int, number: int) -> None:
         if pid in self._workers or pid in self._lingering:
@@ -207,7 +292,10 @@ class Zygote:
                 pid = 0
             if pid == 0:
                 break
-            if pid in self._workers:
+            if self._spare is not None and pid == self._spare.pid:
+                self._spare.close()
+                self._spare, self._spare_at = None, time.monotonic() + LINGER
+            elif pid in self._workers:
                 self._workers.discard(pid)
                 if process.group_is_left(pid):
                     self._lingering[pid] = time.monotonic() + LINGER
@@ -221,9 +309,12 @@ class Zygote:
                 process.signal_group(pid, signal.SIGKILL)
 
     def _patience(self) -> float | None:
-        if not self._lingering:
-            return None
-        return max(0.05, min(self._lingering.values()) - time.monotonic())
+        now, times = time.monotonic(), []
+        if self._lingering:
+            times.append(max(0.05, min(self._lingering.values()) - now))
+        if self._spare is None and not self._retiring:
+            times.append(max(0.0, self._spare_at - now))
+        return min(times, default=None)
 
     def _kill_all(self) -> None:
         """Kill the workers, and whoever they left to us, until there is nobody."""
@@ -259,7 +350,6 @@ def become_worker(request: Request) -> None:
     for descriptor, number in ((request.output, 1), (request.output, 2)):
         os.dup2(descriptor, number)
     os.close(request.output)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     gc.enable()
     os.environ.clear()
     os.environ.update(request.environment)

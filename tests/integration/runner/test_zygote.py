@@ -17,7 +17,7 @@ from devbridge.languages.python.zygote import ZygoteLauncher
 from devbridge.runs.model import Exit
 from tests.integration.test_worker_processes import Credentials
 from tests.integration.workers import PYTHON, Bench, bench, developer
-from tests.waiting import soon
+from tests.waiting import gone, soon
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="linux only")
 
@@ -55,6 +55,36 @@ async def parent(workbench: Bench, code: str) -> int:
 async def test_workers_are_forks_of_one_zygote(workbench: Bench) -> None:
     first = await parent(workbench, "")
     assert first == await parent(workbench, "") == launcher(workbench).pid
+
+
+async def spare(workbench: Bench) -> psutil.Process:
+    """The fork that waits, while no worker runs."""
+    zygote = psutil.Process(launcher(workbench).pid)
+    await soon(lambda: len(zygote.children()) == 1)
+    return zygote.children()[0]
+
+
+async def process_of(workbench: Bench) -> int:
+    worker = await workbench.launch("import os\ndef handler(payload): return os.getpid()")
+    await worker.run()
+    pid = int(await worker.result())
+    assert await worker.exit() == Exit(code=0)
+    return pid
+
+
+async def test_a_fork_waits_to_be_the_next_worker(workbench: Bench) -> None:
+    await process_of(workbench)
+    for _ in range(3):
+        waits = await spare(workbench)
+        assert await process_of(workbench) == waits.pid
+
+
+async def test_where_the_fork_that_waits_was_killed_there_is_another(workbench: Bench) -> None:
+    await process_of(workbench)
+    waits = await spare(workbench)
+    waits.kill()
+    await soon(lambda: gone(waits))
+    assert await process_of(workbench) != waits.pid
 
 
 async def test_third_party_modules_are_imported_once_and_before_the_fork(
