@@ -13,6 +13,7 @@ from typing import Any
 from runner.wire import Wire
 
 VERSION = "2018-06-01"
+_MODULES = "/devbridge/modules"
 _CONNECTIONS = 3
 """That are made for one request: somebody here may close them."""
 _dumps = json.dumps  # the user's code may replace it
@@ -75,7 +76,15 @@ class RuntimeClient:
 
     def report_modules(self, modules: Mapping[str, Any]) -> int:
         """Tell devbridge's daemon what the handler imported; others answer 404, which is fine."""
-        return self._post("/devbridge/modules", _dumps(modules).encode())
+        return self._post(_MODULES, _dumps(modules).encode())
+
+    def report_modules_and_next(
+        self, modules: Mapping[str, Any]
+    ) -> tuple[Mapping[str, str], bytes]:
+        """Tell that and wait for an invocation, in one round trip: see `next`."""
+        message = self._message("POST", f"/{VERSION}{_MODULES}", _dumps(modules).encode())
+        message += self._message("GET", f"/{VERSION}/runtime/invocation/next")
+        return self._invocation(*self._exchanged(message, 2)[1])
 
     def report_lookup(self, name: str) -> int:
         """Tell devbridge's daemon that the app's code looked for a variable which it has not."""

@@ -51,12 +51,12 @@ def serve(client: RuntimeClient, root: str) -> int:
             return exit_code(error)
         client.fail_init(_not_loaded(error, root))
         return EXIT_FAILED
-    client.report_modules({**loading.modules(root), **reads.report()})
+    imported = {**loading.modules(root), **reads.report()}
     if debugger is not None:
         debugger.load()
     known = preloaded.trouble(), len(sys.modules)
     pid = os.getpid()
-    headers, body = client.next()
+    headers, body = client.report_modules_and_next(imported)
     while True:
         _request = headers["lambda-runtime-aws-request-id"]
         _set_trace(headers.get("lambda-runtime-trace-id"))

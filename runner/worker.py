@@ -81,11 +81,11 @@ def _run(client: RuntimeClient, root: str) -> int:
         lookups.missed_import(error)
         client.fail_init(memory.explain(error, failure.describe(error, root)))
         return _exit_code(error) or EXIT_FAILED
-    client.report_modules({**loading.modules(root), **reads.report()})
+    imported = {**loading.modules(root), **reads.report()}
     if debugger is not None:
         debugger.load()
     known = preloaded.trouble(), frozenset(sys.modules)
-    headers, body = client.next()
+    headers, body = client.report_modules_and_next(imported)
 
     request_id = headers["lambda-runtime-aws-request-id"]
     pid = os.getpid()

@@ -246,6 +246,16 @@ def test_an_answer_and_the_next_request_are_one_round_trip() -> None:
     assert get.startswith(b"GET /token/2018-06-01/runtime/invocation/next HTTP/1.1")
 
 
+def test_what_was_imported_and_the_first_request_are_one_round_trip() -> None:
+    client, wire = over(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n" + NEXT)
+    headers, body = client.report_modules_and_next({"userFiles": []})
+    assert (headers["lambda-runtime-aws-request-id"], body) == ("run-1", b'{"a":1}')
+    (sent,) = wire.sent
+    post, get = sent.split(b'{"userFiles": []}')
+    assert post.startswith(b"POST /token/2018-06-01/devbridge/modules HTTP/1.1")
+    assert get.startswith(b"GET /token/2018-06-01/runtime/invocation/next HTTP/1.1")
+
+
 def test_both_are_sent_again_over_a_new_connection() -> None:
     client, wire = over(b"HTTP/1.1 202 Accepted\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
     with pytest.raises(RuntimeApiGone):

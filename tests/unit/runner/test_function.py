@@ -61,6 +61,12 @@ class Client:
         self.told.append(("modules", modules))
         return 202
 
+    def report_modules_and_next(
+        self, modules: Mapping[str, Any]
+    ) -> tuple[Mapping[str, str], bytes]:
+        self.report_modules(modules)
+        return self.next()
+
     def close(self) -> None: ...
 
     def answers(self) -> list[tuple[Any, ...]]:

@@ -190,6 +190,7 @@ def test_that_it_was_interrupted_is_its_answer(client: RuntimeClient, told: list
 def test_what_only_the_laptop_is_told_is_not_there(client: RuntimeClient) -> None:
     assert client.report_modules({"userFiles": []}) == 404
     assert client.report_lookup("NAME") == 404
+    client.report_modules_and_next({"userFiles": []})
 
 
 def test_whoever_has_not_the_token_is_refused(
