@@ -275,7 +275,10 @@ def _session(profile: str | None) -> boto3.Session:
     import botocore.session
     from botocore.utils import JSONFileCache
 
+    from devbridge.cloud.models import TerseLoader
+
     session = botocore.session.Session(profile=profile)
+    session.register_component("data_loader", TerseLoader())
     # The AWS CLI's own cache: who has given an MFA code, here or there, is not asked for it again
     # until that role's session ends.
     providers = session.get_component("credential_provider")
@@ -294,6 +297,8 @@ def local_session(key: AwsCredentials) -> boto3.Session:
     import boto3
     import botocore.session
 
+    from devbridge.cloud.models import TerseLoader
+
     # A profile that is named in the environment but does not exist would be an error here too.
     isolated = botocore.session.Session(
         session_vars={
@@ -302,6 +307,7 @@ def local_session(key: AwsCredentials) -> boto3.Session:
             "credentials_file": (None, None, os.devnull, None),
         }
     )
+    isolated.register_component("data_loader", TerseLoader())
     return boto3.Session(
         aws_access_key_id=key.access_key,
         aws_secret_access_key=key.secret_key,
