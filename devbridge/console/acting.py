@@ -181,6 +181,6 @@ def _triggered(subject: Subject, job: Job, asked: model.Invocation) -> model.Inv
     with there.explained():
         done = send(sender, chosen, sent)
     note = done.note or f"sent {done.what} {done.id} to {done.to}"
-    if live and waits(chosen) and not daemon_runs(subject.config.stage_dir / "daemon.lock"):
+    if live and waits(chosen) and not daemon_runs(subject.config):
         note += "; it waits for a `devbridge dev`"
     return model.Invoked(done.run or None, note=note)

@@ -108,7 +108,7 @@ def _handler(code: Job | Function) -> str:
 def _known(subject: Subject) -> Handlers:
     """What the stage's `devbridge dev` knows of handlers, which may be another process."""
     config = subject.config
-    runs = daemon_runs(config.stage_dir / "daemon.lock")
+    runs = daemon_runs(config)
     return (handlers_file.read(config.handlers) if runs else None) or Handlers(subject.since)
 
 

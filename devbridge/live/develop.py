@@ -75,7 +75,7 @@ def develop(
     if config.timeout is not None:
         voice(f"an attempt may take {spelled(config.timeout)} here, whatever its job says")
     with contextlib.ExitStack() as stack:
-        stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
+        stack.enter_context(only_one(config.lock, config.stage))
         stack.enter_context(_debug_log(config, voice))
         unloaded = Unloaded()
         types = stack.enter_context(

@@ -41,7 +41,7 @@ def test_only_the_last_runs_are_told(stage: Stage) -> None:
 def test_what_is_broken_says_where(stage: Stage) -> None:
     file = HandlersFile(stage.config.handlers)
     file.on(Broken("factorial", Failure("SyntaxError", "never closed", (FRAME,)), "w"))
-    with only_one(stage.config.stage_dir / "daemon.lock", "s"):
+    with only_one(stage.config.lock, "s"):
         (job,) = functions(stage.subject, stage.heard)
         file.on(Reloaded("factorial", 0.1))
         (mended,) = functions(stage.subject, stage.heard)
