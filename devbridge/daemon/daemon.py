@@ -174,17 +174,13 @@ class Daemon:
 
     def _make_processes(self, workshop: Workshop) -> Processes:
         return Processes(
-            root=self._settings.root,
-            notes=self._settings.notes,
-            python=self._settings.python,
-            launcher=workshop.launcher,
-            runtime_api=self._runtime_api,
-            environment=workshop.environment,
-            narrator=self._narrator,
+            self._settings,
+            workshop,
+            self._runtime_api,
+            self._narrator,
             post=lambda event: self.handle([event]),
             closed=self._worker_gone,
             heard=self._listener.worker_modules,
-            debug=lambda: workshop.debug,
         )
 
     # --- life -------------------------------------------------------------------------------

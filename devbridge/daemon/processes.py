@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 from devbridge.daemon import lines
@@ -26,7 +25,8 @@ from devbridge.daemon.events import (
 )
 from devbridge.daemon.launching import Launched, Launching, Starts
 from devbridge.daemon.narrator import Narrator
-from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
+from devbridge.daemon.runtime_api import RuntimeApi
+from devbridge.daemon.settings import Settings, Workshop
 from devbridge.daemon.told import (
     Began,
     Ended,
@@ -39,8 +39,7 @@ from devbridge.daemon.told import (
 )
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
-from devbridge.runs.model import CodeSpec, JobSpec
-from devbridge.workers.base import Launcher
+from devbridge.runs.model import JobSpec
 from devbridge.workers.modules import Modules
 from runner import outcome
 from runner.invocation import Invocation
@@ -70,23 +69,18 @@ class Processes:
 
     def __init__(
         self,
-        *,
-        root: Path,
-        notes: Path,
-        python: Path,
-        launcher: Launcher,
+        settings: Settings,
+        workshop: Workshop,
         runtime_api: RuntimeApi,
-        environment: Callable[[CodeSpec, WorkerAddress], Mapping[str, str]],
         narrator: Narrator,
+        *,
         post: Callable[[Event], None],
         closed: Callable[[str], None],
         heard: Callable[[str, Modules], None],
-        debug: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`notes` is the folder for what workers note of slow imports, and what is noted for them.
-        `post` takes each event; `closed` takes a run's id when its worker is gone and all that it
-        has printed was told. `heard` takes what a worker that could not be started would have read.
-        `debug`: whether workers are to be open to debuggers."""
+        """`post` takes each event; `closed` takes a run's id when its worker is gone and all that
+        it has printed was told. `heard` takes what a worker that could not be started would have
+        read."""
         self._runtime_api = runtime_api
         self._narrator = narrator
         self._post = post
@@ -97,17 +91,7 @@ class Processes:
             heard=heard,
             lost=self._lost,
         )
-        self._launching = Launching(
-            root=root,
-            notes=notes,
-            python=python,
-            launcher=launcher,
-            runtime_api=runtime_api,
-            environment=environment,
-            narrator=narrator,
-            starts=starts,
-            debug=debug,
-        )
+        self._launching = Launching(settings, workshop, runtime_api, narrator, starts)
         self._workers: dict[str, Worker] = {}
 
     def __len__(self) -> int:

@@ -98,17 +98,7 @@ class Functions:
             heard=hearing.worker_modules,
             lost=self._lost,
         )
-        self._launching = Launching(
-            root=settings.root,
-            notes=settings.notes,
-            python=settings.python,
-            launcher=workshop.launcher,
-            runtime_api=self._runtime_api,
-            environment=workshop.environment,
-            narrator=narrator,
-            starts=starts,
-            debug=lambda: workshop.debug,
-        )
+        self._launching = Launching(settings, workshop, self._runtime_api, narrator, starts)
 
     # --- what the daemon calls ---------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from devbridge.daemon.memory import OomKills
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.processes import COUNTDOWN, Processes, Worker
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
+from devbridge.daemon.settings import Settings, Workshop
 from devbridge.daemon.told import (
     Began,
     Ended,
@@ -43,6 +44,7 @@ from devbridge.errors import BundleError
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import CodeSpec, Exit, JobSpec, State
+from devbridge.testing import MemoryObjects
 from devbridge.workers.base import WorkerSpec
 from devbridge.workers.modules import Modules, that_mend
 from devbridge.workers.rlimits import HEADROOM
@@ -147,20 +149,19 @@ class Stage:
         self.known = False
         """Whether the worker was still known when the last event was posted."""
         self.launcher = FakeLauncher()
-        self.debug = False
+        self.debuggers = Mock(wanted=False)
+        workshop = Workshop(
+            self.launcher, self._environment, debuggers=self.debuggers, objects=MemoryObjects()
+        )
         self.api = api
         self.processes = Processes(
-            notes=root / ".devbridge",
-            root=root,
-            python=Path(sys.executable),
-            launcher=self.launcher,
-            runtime_api=api,
-            environment=self._environment,
-            narrator=Narrator([self]),
+            Settings(root=root, python=Path(sys.executable), logs=root, concurrency=1, grace=1),
+            workshop,
+            api,
+            Narrator([self]),
             post=self._post,
             closed=self._closed,
             heard=lambda worker_id, modules: self.mending.append((worker_id, modules)),
-            debug=lambda: self.debug,
         )
 
     def _environment(self, spec: CodeSpec, address: WorkerAddress) -> dict[str, str]:
@@ -354,7 +355,7 @@ async def test_a_worker_that_may_be_halted_finds_how_long_it_was(
     tmp_path: Path, stage: Stage, debug: bool
 ) -> None:
     (tmp_path / ".devbridge").mkdir()
-    stage.debug = debug
+    stage.debuggers.wanted = debug
     await stage.launch()
     note = stage.launcher.specs[0].debug
     stage.processes.halted("w1", True)
