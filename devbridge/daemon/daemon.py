@@ -164,10 +164,11 @@ class Daemon:
     def _make_listener(self, topics: Topics) -> Hearing:
         self._dispatcher.topics, self._dispatcher.tell = topics, self._narrator.tell
         return Hearing(
-            lambda: self._processes,
+            lambda id_: self._processes.worker(id_),  # noqa: PLW0108 - they are made after this
             self._launcher,
             self._reloading,
             self._reports,
+            self._narrator,
             post=lambda event: self.handle([event]),
             reached=self._ledger.note_checkpoint,
         )

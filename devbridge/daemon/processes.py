@@ -31,10 +31,7 @@ from devbridge.daemon.told import (
     Began,
     Ended,
     Gone,
-    Mood,
     Noted,
-    Paused,
-    Remarked,
     Stopping,
 )
 from devbridge.runs.base import RunRecord
@@ -179,26 +176,6 @@ class Processes:
         """Tell what the worker has printed until now."""
         if worker := self._workers.get(worker_id):
             worker.capture.drain()
-
-    def remark(self, worker_id: str, text: str, mood: Mood) -> None:
-        """Tell a sentence about a worker, if it is still there."""
-        if worker := self._workers.get(worker_id):
-            self._narrator.tell(Remarked(worker.who, text, mood))
-
-    def paused(self, worker_id: str, where: str | None) -> None:
-        """Tell where a debugger has stopped a worker's run, or (None) that it goes on."""
-        if worker := self._workers.get(worker_id):
-            self._narrator.tell(Paused(worker.who, lines.paused(where), Mood.PLAIN, where))
-
-    def mute(self, worker_id: str, beginnings: Sequence[str]) -> None:
-        """From now on, lines with these beginnings are none of its code's."""
-        if worker := self._workers.get(worker_id):
-            worker.mute(beginnings)
-
-    def halted(self, worker_id: str, halted: bool) -> None:
-        """A debugger has halted the worker, or it goes on."""
-        if worker := self._workers.get(worker_id):
-            worker.halted(halted)
 
     def signal(self, worker_id: str, number: signal.Signals, grace: float = 0.0) -> None:
         """Signal the worker's process group; `grace` is how long it has until the next signal, in

@@ -33,7 +33,6 @@ from devbridge.daemon.told import (
     Gone,
     Mood,
     Noted,
-    Paused,
     Printed,
     Remarked,
     Stopping,
@@ -337,9 +336,8 @@ async def test_what_a_workers_inspector_prints_is_told_nobody(stage: Stage) -> N
     await stage.launch()
     stage.launcher.print(b"Debugger attached.\n")
     stage.processes.drain("w1")
-    stage.processes.mute("w1", [])
-    stage.processes.mute("nobody", ["x"])
-    stage.processes.mute("w1", ["Debugger attached.", "Debugger listening on ws://"])
+    stage.worker.mute([])
+    stage.worker.mute(["Debugger attached.", "Debugger listening on ws://"])
     stage.launcher.print(b"one, Debugger attached.\ntwo\nDebugger listening on ws://1/2\n")
     stage.processes.drain("w1")
     stage.launcher.print(b"Debugger attached.\n")
@@ -358,34 +356,10 @@ async def test_a_worker_that_may_be_halted_finds_how_long_it_was(
     stage.debuggers.wanted = debug
     await stage.launch()
     note = stage.launcher.specs[0].debug
-    stage.processes.halted("w1", True)
-    stage.processes.halted("nobody", True)
+    stage.worker.halted(True)
     assert (note is not None and note.exists()) == debug
     await stage.exit()
     assert list((tmp_path / ".devbridge").iterdir()) == []
-
-
-async def test_where_a_debugger_has_stopped_a_run_is_a_remark_about_it(stage: Stage) -> None:
-    await stage.launch()
-    stage.processes.paused("w1", "jobs/a.py:12")
-    stage.processes.paused("w1", None)
-    stage.processes.paused("nobody", "jobs/a.py:12")
-    assert stage.told == [
-        Paused(STANDBY, "paused at jobs/a.py:12", Mood.PLAIN, "jobs/a.py:12"),
-        Paused(STANDBY, "goes on", Mood.PLAIN, None),
-    ]
-
-
-async def test_a_remark_is_about_the_worker_as_it_is_now(stage: Stage) -> None:
-    await stage.launch()
-    stage.processes.remark("w1", "hello", Mood.WARN)
-    stage.give()
-    stage.processes.remark("w1", "again", Mood.BAD)
-    stage.processes.remark("nobody", "hello", Mood.WARN)
-    assert [event for event in stage.told if isinstance(event, Remarked)] == [
-        Remarked(STANDBY, "hello", Mood.WARN),
-        Remarked(RUN, "again", Mood.BAD),
-    ]
 
 
 async def test_the_end_of_a_run_is_told_though_its_worker_goes_on_and_then_what_goes_on(
