@@ -30,7 +30,11 @@ class Stage:
         self.logs = folder / "logs"
         self.logs.mkdir()
         found = SimpleNamespace(
-            stage_dir=folder, ledger=folder / "ledger", logs_dir=self.logs, stage="ann"
+            stage_dir=folder,
+            ledger=folder / "ledger",
+            logs_dir=self.logs,
+            lock=folder / "daemon.lock",
+            stage="ann",
         )
         self.config: Config = found  # type: ignore[assignment]
         self.book = stack.enter_context(Ledger.open(self.config.ledger))
