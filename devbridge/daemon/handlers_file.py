@@ -60,10 +60,11 @@ class HandlersFile:
                 known.reloaded[name] = self._now()
             case AppBroken(error):
                 known.app = error
-            case Deployed(jobs):
+            case Deployed(jobs, functions):
                 known.app = ""
-                for gone in known.jobs.keys() - set(jobs):
-                    del known.jobs[gone]
+                for broken, there in ((known.jobs, jobs), (known.functions, functions)):
+                    for gone in broken.keys() - set(there):
+                        del broken[gone]
             case _:
                 return
         self._write()

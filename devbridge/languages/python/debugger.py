@@ -154,7 +154,7 @@ class PythonDebugger:
 
     def _lost(self) -> None:
         """The adapter has ended: whoever connects to it just now has no time for that any more."""
-        for debuggee in self._debuggees.values():
+        for debuggee in list(self._debuggees.values()):
             debuggee.halt(self, False)
 
     def _tell_editor(self) -> bool:

@@ -57,9 +57,11 @@ def test_a_function_is_not_taken_for_a_job_of_its_name(file: File) -> None:
     assert file(Reloaded("a", 0.1)).functions == {}
 
 
-def test_a_job_that_is_no_more_is_forgotten(file: File) -> None:
-    file(Broken("a", ERROR, "w1"), Broken("b", ERROR, "w2"))
-    assert [*file(Deployed(("b",))).jobs] == ["b"]
+@pytest.mark.parametrize("function", [False, True])
+def test_what_is_no_more_is_forgotten(file: File, function: bool) -> None:
+    file(*(Broken(name, ERROR, "w", function=function) for name in ("a", "b")))
+    known = file(Deployed(("b",), ("b",)))
+    assert [*(known.functions if function else known.jobs)] == ["b"]
 
 
 def test_an_app_that_cannot_be_deployed_says_why_until_it_can(file: File) -> None:
