@@ -51,7 +51,9 @@ def test_what_a_run_says_is_text_and_nothing_else(console: Console, invoke: Invo
     said = log.inner_text()
     assert "<script>document.title=2</script>" in said
     assert "\\x1b]0;title\\x07 \\u202eevil" in said
-    assert log.locator(".a-1.a-bold").first.inner_text() == "red"
+    red = log.locator(".a-ink.a-bold").first
+    assert red.inner_text() == "red"
+    assert red.evaluate("it => getComputedStyle(it).color") == "rgb(179, 38, 30)"
     assert [line for line in said.split("\n") if "percent" in line] == ["100 percent"]
     assert "onerror='document.title=1'" in page.locator(".failure .message").inner_text()
     assert '"<b>": "<img src=x>"' in page.locator("json-tree").first.inner_text()

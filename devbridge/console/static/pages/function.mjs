@@ -7,7 +7,7 @@ import { at, format, parse, steps } from "../logic/json.mjs";
 import { runPath } from "../logic/routes.mjs";
 import { blank } from "../logic/schema.mjs";
 import { short } from "../logic/words.mjs";
-import { button, empty, failed, loading } from "../parts.mjs";
+import { button, crumbs, empty, failed, loading } from "../parts.mjs";
 import { facts, lately } from "./function/facts.mjs";
 import { stock } from "./function/stock.mjs";
 import { broken } from "./functions.mjs";
@@ -220,12 +220,7 @@ export class FunctionPage {
   head(fn) {
     return h(
       "div.bar",
-      h(
-        "nav.crumbs",
-        { "aria-label": "Path" },
-        h("a", { href: "/functions" }, "Functions"),
-        h("span", { "aria-hidden": "true" }, "/"),
-      ),
+      crumbs("/functions", "Functions"),
       h("h1", fn.name),
       h("code.handler", fn.handler),
     );

@@ -4,10 +4,10 @@ import { get, part, send } from "../api.mjs";
 import { h } from "../dom.mjs";
 import { LIVE } from "../logic/filters.mjs";
 import { parse } from "../logic/json.mjs";
-import { functionPath, runPath } from "../logic/routes.mjs";
+import { editPath, functionPath, runPath } from "../logic/routes.mjs";
 import { waterfall } from "../logic/waterfall.mjs";
 import { moment, short } from "../logic/words.mjs";
-import { badge, button, copy, failed, loading, panel, since, took } from "../parts.mjs";
+import { badge, button, copy, crumbs, failed, loading, panel, since, took } from "../parts.mjs";
 import { differences } from "./run/differences.mjs";
 import { failure } from "./run/failure.mjs";
 import { attempts } from "./run/attempts.mjs";
@@ -140,8 +140,7 @@ export class RunPage {
   }
 
   edit() {
-    if (this.detail)
-      this.app.go(`${functionPath(this.detail.run.job)}?replay=${encodeURIComponent(this.run)}`);
+    if (this.detail) this.app.go(editPath(this.detail.run.job, this.run));
   }
 
   async cancel() {
@@ -153,9 +152,8 @@ export class RunPage {
     await this.load();
   }
 
-  async link() {
-    await copy(location.href);
-    this.app.toasts.say("The link is copied");
+  link() {
+    return this.app.act(() => copy(location.href), "The link is copied");
   }
 
   /** @param {string} text */
@@ -195,12 +193,7 @@ export class RunPage {
     const { now } = this.app;
     return h(
       "div.bar.run-bar",
-      h(
-        "nav.crumbs",
-        { "aria-label": "Path" },
-        h("a", { href: "/runs" }, "Runs"),
-        h("span", { "aria-hidden": "true" }, "/"),
-      ),
+      crumbs("/runs", "Runs"),
       h("h1", h("a", { href: functionPath(run.job) }, run.job), " ", h("code", short(run.id))),
       badge(run.paused ? "PAUSED" : run.state),
       run.paused && h("code.paused", run.paused),

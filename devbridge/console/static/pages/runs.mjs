@@ -4,7 +4,7 @@ import { get, part, send } from "../api.mjs";
 import { h } from "../dom.mjs";
 import { asked, described, fromSearch, LIVE, none, STATES, toSearch } from "../logic/filters.mjs";
 import { RunList } from "../logic/runs.mjs";
-import { runPath } from "../logic/routes.mjs";
+import { editPath, functionPath, runPath } from "../logic/routes.mjs";
 import { count, plural } from "../logic/words.mjs";
 import { button, empty, failed, loading } from "../parts.mjs";
 import { filterBar } from "./runs/bar.mjs";
@@ -93,16 +93,11 @@ export class RunsPage {
     if (!after || this.loading) return;
     this.loading = true;
     const search = this.loaded;
-    try {
-      const answer = await get("runs", {
-        ...asked(this.filters, this.app.now),
-        limit: PAGE,
-        after,
-      });
-      if (search === this.loaded) this.list.more(answer);
-    } catch {
-      this.list.after = null;
-    }
+    const answer = await this.app.act(() =>
+      get("runs", { ...asked(this.filters, this.app.now), limit: PAGE, after }),
+    );
+    if (answer && search === this.loaded) this.list.more(answer);
+    else if (!answer) this.list.after = null; // not asked again with each row that is seen
     this.loading = false;
     this.app.changed();
   }
@@ -193,8 +188,7 @@ export class RunsPage {
 
   edit() {
     const run = this.picked;
-    if (run)
-      this.app.go(`/functions/${encodeURIComponent(run.job)}?replay=${encodeURIComponent(run.id)}`);
+    if (run) this.app.go(editPath(run.job, run.id));
   }
 
   async cancel() {
@@ -251,6 +245,7 @@ export class RunsPage {
   head() {
     const { total } = this.list;
     const known = this.loaded === toSearch(this.filters);
+    const all = { kind: "small", disabled: !total || Boolean(this.filters.log) };
     return h(
       "div.bar",
       h("h1", "Runs"),
@@ -260,14 +255,8 @@ export class RunsPage {
         !known ? "" : total === null ? `${count(this.list.rows.length)}+` : count(total),
       ),
       h("span.gap"),
-      button("Replay all…", "replay", () => void this.bulk("replay"), {
-        kind: "small",
-        disabled: !total || Boolean(this.filters.log),
-      }),
-      button("Cancel all…", "stop", () => void this.bulk("cancel"), {
-        kind: "small",
-        disabled: !total || Boolean(this.filters.log),
-      }),
+      button("Replay all…", "replay", () => void this.bulk("replay"), all),
+      button("Cancel all…", "stop", () => void this.bulk("cancel"), all),
     );
   }
 
@@ -337,10 +326,7 @@ export class RunsPage {
       );
     const [job] = this.jobs;
     const where = job
-      ? h(
-          "p",
-          h("a.button.main", { href: `/functions/${encodeURIComponent(job)}` }, `Invoke ${job}`),
-        )
+      ? h("p", h("a.button.main", { href: functionPath(job) }, `Invoke ${job}`))
       : null;
     return empty(
       "Nothing has run yet",

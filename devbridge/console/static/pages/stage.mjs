@@ -22,6 +22,7 @@ export class StagePage {
     /** @type {any} */ this.stage = null;
     /** @type {Dead[] | null} */ this.dead = null;
     /** @type {Error | null} */ this.error = null;
+    /** Why nothing is known of dead letters. */ this.unread = "";
     this.wanted = "";
   }
 
@@ -31,14 +32,22 @@ export class StagePage {
 
   async load() {
     try {
-      const letters = get("dead-letters").catch(() => this.dead ?? []);
-      [this.stage, this.dead] = await Promise.all([get("stage"), letters]);
+      [this.stage] = await Promise.all([get("stage"), this.loadLetters()]);
       this.app.stage = this.stage;
       this.error = null;
     } catch (error) {
       this.error = /** @type {Error} */ (error);
     }
     this.app.changed();
+  }
+
+  async loadLetters() {
+    try {
+      this.dead = await get("dead-letters");
+      this.unread = "";
+    } catch (error) {
+      this.unread = /** @type {Error} */ (error).message;
+    }
   }
 
   /** @param {string} kind */
@@ -160,13 +169,13 @@ export class StagePage {
   }
 
   /** @param {string} value */
-  async copy(value) {
-    await copy(value);
-    this.app.toasts.say("Copied");
+  copy(value) {
+    return this.app.act(() => copy(value), "Copied");
   }
 
   letters() {
-    const { dead } = this;
+    const { dead, unread } = this;
+    if (unread) return panel("Dead letters", null, h("p.none.error", { role: "alert" }, unread));
     if (!dead?.length)
       return panel("Dead letters", null, h("p.none", "This stage has no dead-letter queue."));
     return dead.map((queue) =>
