@@ -122,10 +122,18 @@ def _default(field: Any) -> str:
 
 
 def _said(kind: type) -> dict[str, str]:
-    """What stands below each field in the code."""
+    """What stands below each field in the code, of those that it has of others, too."""
+    said: dict[str, str] = {}
+    for each in reversed(kind.__mro__):
+        if each.__module__ == kind.__module__:
+            said |= _said_in(each)
+    return said
+
+
+def _said_in(kind: type) -> dict[str, str]:
     (made,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     assert isinstance(made, ast.ClassDef)  # noqa: S101
-    said, name = {}, ""
+    said, name = dict[str, str](), ""
     for node in made.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             name = node.target.id

@@ -164,8 +164,8 @@ class Line(Struct, frozen=True):
     """null: nowhere."""
 
 
-class RunsWanted(Struct, frozen=True):
-    """Which runs are listed; what is left out is any."""
+class Filter(Struct, frozen=True):
+    """Which runs; what is left out is any."""
 
     job: str | None = None
     state: str = ""
@@ -176,6 +176,11 @@ class RunsWanted(Struct, frozen=True):
     """Its kind and its name: ``queue orders``."""
     text: str = ""
     """In the payload, the error or the id. ASCII letters are the same in either case."""
+
+
+class RunsWanted(Filter, frozen=True):
+    """Which runs are listed."""
+
     log: str = ""
     """In what the run has printed: a page may have few runs, or none, and `after` all the same."""
     limit: int = 100
@@ -239,17 +244,6 @@ class Cancelled(Struct, frozen=True):
 
 class Nothing(Struct, frozen=True):
     """An empty object."""
-
-
-class Filter(Struct, frozen=True):
-    """Which runs."""
-
-    job: str | None = None
-    state: str = ""
-    since: float | None = None
-    until: float | None = None
-    trigger: str = ""
-    text: str = ""
 
 
 class Bulk(Struct, frozen=True):

@@ -67,6 +67,8 @@ export class Console {
       "beforeunload",
       (event) => this.page.leaves?.() === false && event.preventDefault(),
     );
+    // What nobody has caught is not silent.
+    addEventListener("unhandledrejection", ({ reason }) => this.toasts.say(String(reason), true));
     setInterval(() => this.page.ticks && !document.hidden && this.changed(), 1000);
     setInterval(() => this.changed(), 15_000);
     void this.loadStage();
