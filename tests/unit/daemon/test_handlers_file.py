@@ -54,7 +54,9 @@ def test_what_cannot_be_loaded_is_there_until_it_was_loaded_again(file: File) ->
 def test_a_function_is_not_taken_for_a_job_of_its_name(file: File) -> None:
     known = file(Broken("a", ERROR, "w1", function=True))
     assert (known.jobs, known.functions) == ({}, {"a": DOCUMENT})
-    assert file(Reloaded("a", 0.1)).functions == {}
+    assert file(Reloaded("a", 0.1)).functions == {"a": DOCUMENT}
+    known = file(Reloaded("a", 0.1, function=True))
+    assert (known.functions, known.reloaded) == ({}, {"a": 2.0, "a()": 3.0})
 
 
 @pytest.mark.parametrize("function", [False, True])
