@@ -4,7 +4,7 @@ import { patch } from "../dom.mjs";
 import { Scrolling } from "../logic/scrolling.mjs";
 
 /**
- * @typedef {{total: number, height: number, follow: boolean, keep?: boolean,
+ * @typedef {{total: number, height: number, follow: boolean,
  *   draw: (index: number) => import("../dom.mjs").VNode | null,
  *   seen?: (first: number, count: number) => void, moved?: (atEnd: boolean) => void}} Rows
  */
