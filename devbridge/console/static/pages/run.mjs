@@ -18,7 +18,7 @@ import { attempts } from "./run/attempts.mjs";
 /** @typedef {import("./run/failure.mjs").Failure} Failure */
 /**
  * @typedef {{run: import("../logic/filters.mjs").Row, history: import("../logic/waterfall.mjs").Step[],
- *   attempts?: {attempt: number, line: number | null}[], payload: string | null, payload_missing: string | null,
+ *   attempts?: (import("../logic/waterfall.mjs").Attempt & {line: number | null})[], payload: string | null, payload_missing: string | null,
  *   result: string | null, result_missing?: string | null, failure: Failure | null, checkpoint: string | null, previous: string | null,
  *   log: {total: number, complete: boolean} | null}} Detail
  */
@@ -170,7 +170,7 @@ export class RunPage {
       return error
         ? failed(error, () => void this.load())
         : [h("div.bar", h("h1", short(this.run))), loading(8)];
-    const made = waterfall(detail.history, this.app.now);
+    const made = waterfall(detail.history, this.app.now, detail.attempts);
     return [
       this.head(detail),
       h(

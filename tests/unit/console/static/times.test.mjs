@@ -67,6 +67,29 @@ test("the time between two attempts is no queue, and what lives reaches until no
   assert.equal(made.to, 10);
 });
 
+test("what waits for its next attempt is not running, and an attempt is told as it has ended", () => {
+  const again = "attempt 1 of 2 FAILED, again in 2 s";
+  const history = [
+    step(0, "QUEUED"),
+    step(0, "RUNNING"),
+    step(1, "RUNNING", 2, again),
+    step(5, "RUNNING", 2),
+    step(6, "SUCCEEDED", 2),
+  ];
+  const first = { attempt: 1, started_at: 0, ended_at: 1, state: "FAILED" };
+  const second = { attempt: 2, started_at: 5, ended_at: 6, state: "SUCCEEDED" };
+  const made = waterfall(history, 9, [first, second]);
+  assert.deepEqual(phases(made), { queued: 0, starting: 0, running: 2, waiting: 4 });
+  assert.deepEqual(
+    made.lanes.map((lane) => [lane.state, lane.bars.at(-1).state]),
+    [
+      ["FAILED", "FAILED"],
+      ["SUCCEEDED", "SUCCEEDED"],
+    ],
+  );
+  assert.equal(phases(waterfall(history.slice(0, 3), 4, [first])).waiting, 3);
+});
+
 test("checkpoints are marks, and an interrupted attempt goes on in its lane", () => {
   const made = waterfall(
     [
