@@ -17,6 +17,32 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 WIDTHS = (400, 1280, 2560)
 SCHEMES = ("light", "dark")
+LONG = "x" * 400
+LETTERS: dict[str, Any] = {
+    "queue": "orders",
+    "of": ["job 'invoice'"],
+    "messages": 1,
+    "oldest": 1.0,
+    "letters": [
+        {
+            "id": "1",
+            "sent_at": 1.0,
+            "receives": 1,
+            "run": None,
+            "trigger": "queue orders",
+            "error": f"ValueError: {LONG}",
+            "body": LONG,
+        }
+    ],
+    "more": False,
+}
+EMPTY: dict[str, Any] = {**LETTERS, "queue": "thumbs", "messages": 0, "letters": []}
+
+
+def with_outputs(stage: dict[str, Any]) -> dict[str, Any]:
+    names = ("Role", "RecomputeTheMonthlyRevenueOfAllRegionsRole")
+    outputs = [{"name": name, "value": f"arn:{LONG}", "link": None} for name in names]
+    return {**stage, "outputs": outputs}
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +92,20 @@ def test_no_page_shuts_anybody_out(
             assert serious(page, axe) == [], (name, width)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
             page.screenshot(path=pictures / f"{name}-{width}-{scheme}.png")
+
+
+def test_what_is_long_covers_nothing_else(console: Console) -> None:
+    """An error without a space, and outputs, in columns that are narrow at each width."""
+    page = console.open("/runs")
+    page.route("**/api/dead-letters", lambda route: route.fulfill(json=[LETTERS, EMPTY]))
+    page.route("**/api/stage", lambda route: route.fulfill(json=with_outputs(route.fetch().json())))
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 1000})
+        page.goto(f"{console.base}/stage")
+        waited_for(page)
+        page.locator(".letters li").wait_for()
+        outside = "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).length"
+        assert page.locator(".letters li, .letters div, .outputs td").evaluate_all(outside) == 0
+        widths = "all => all.map(one => one.clientWidth)"
+        assert min(page.locator(".outputs td:nth-child(2)").evaluate_all(widths)) > 160, width
+    page.get_by_text("Empty: thumbs").wait_for()
