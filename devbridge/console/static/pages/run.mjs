@@ -2,7 +2,7 @@
 
 import { get, part, send } from "../api.mjs";
 import { h } from "../dom.mjs";
-import { LIVE } from "../logic/filters.mjs";
+import { LIVE, toSearch } from "../logic/filters.mjs";
 import { parse } from "../logic/json.mjs";
 import { functionPath, runPath } from "../logic/routes.mjs";
 import { waterfall } from "../logic/waterfall.mjs";
@@ -46,6 +46,8 @@ export class RunPage {
     this.again = false;
     this.timer = 0;
     this.keys = {
+      j: () => this.beside(1),
+      k: () => this.beside(-1),
       r: () => void this.replay(),
       e: () => this.edit(),
       c: () => void this.cancel(),
@@ -153,6 +155,12 @@ export class RunPage {
     await this.load();
   }
 
+  /** Back is the list all the same, from whichever run. @param {number} by */
+  beside(by) {
+    const id = this.app.runs.beside(this.run, by);
+    if (id) this.app.go(runPath(id), { replace: true });
+  }
+
   async link() {
     await copy(location.href);
     this.app.toasts.say("The link is copied");
@@ -198,7 +206,7 @@ export class RunPage {
       h(
         "nav.crumbs",
         { "aria-label": "Path" },
-        h("a", { href: "/runs" }, "Runs"),
+        h("a", { href: `/runs${toSearch(this.app.runs.filters)}` }, "Runs"),
         h("span", { "aria-hidden": "true" }, "/"),
       ),
       h("h1", h("a", { href: functionPath(run.job) }, run.job), " ", h("code", short(run.id))),

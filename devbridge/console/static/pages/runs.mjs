@@ -4,6 +4,7 @@ import { get, part, send } from "../api.mjs";
 import { h } from "../dom.mjs";
 import { asked, described, fromSearch, LIVE, none, STATES, toSearch } from "../logic/filters.mjs";
 import { RunList } from "../logic/runs.mjs";
+import { Scrolling } from "../logic/scrolling.mjs";
 import { runPath } from "../logic/routes.mjs";
 import { count, plural } from "../logic/words.mjs";
 import { button, empty, failed, loading } from "../parts.mjs";
@@ -23,6 +24,8 @@ export class RunsPage {
     this.title = "Runs";
     this.ticks = true;
     this.list = new RunList();
+    /** One comes back to the rows that one has left. */
+    this.scrolling = new Scrolling(32);
     /** @type {Filters} */ this.filters = none();
     this.loaded = "";
     /** @type {Error | null} */ this.error = null;
@@ -79,7 +82,7 @@ export class RunsPage {
       this.list.filled(answer);
       this.loaded = search;
       this.error = null;
-      if (anew) this.rows?.reveal(0);
+      if (anew) (this.rows ?? this.scrolling).reveal(0);
     } catch (error) {
       if (request.signal.aborted) return;
       this.error = /** @type {Error} */ (error);
@@ -126,9 +129,7 @@ export class RunsPage {
 
   /** Somebody reads further down, or has a row in hand. */
   get held() {
-    const { rows } = this;
-    if (this.app.page !== this || !rows) return false;
-    return rows.scrolling.top > 4 || rows.matches(":hover, :focus-within");
+    return this.scrolling.top > 4 || Boolean(this.rows?.matches(":hover, :focus-within"));
   }
 
   /** @returns {VirtualRows | null} */
@@ -175,6 +176,16 @@ export class RunsPage {
     const row = this.rows?.querySelector(`[data-id="${CSS.escape(this.chosen)}"]`);
     if (row instanceof HTMLElement) row.focus({ preventScroll: true });
     this.app.changed();
+  }
+
+  /** The run after or before another one. @param {string} id @param {number} by */
+  beside(id, by) {
+    const at = this.list.rows.findIndex((row) => row.id === id);
+    const row = at < 0 ? undefined : this.list.rows[at + by];
+    if (!row) return "";
+    if (at + by > this.list.rows.length - 30) void this.more();
+    this.scrolling.reveal(at + by);
+    return (this.chosen = row.id);
   }
 
   open() {
@@ -314,6 +325,7 @@ export class RunsPage {
           total: list.rows.length,
           height: innerWidth < 720 ? 58 : 32,
           follow: false,
+          scrolling: this.scrolling,
           draw: (/** @type {number} */ index) => this.row(index),
           seen: (/** @type {number} */ first, /** @type {number} */ many) =>
             first + many > list.rows.length - 30 && void this.more(),
