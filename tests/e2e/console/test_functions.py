@@ -206,3 +206,22 @@ def test_a_button_opens_what_runs_to_debuggers(console: Console, dev: DevProcess
     page.get_by_text(f"127.0.0.1:{port}", exact=True).wait_for()
     page.reload()
     page.get_by_text(f"127.0.0.1:{port}", exact=True).wait_for()
+
+
+def test_an_api_function_tells_its_requests_and_why_some_have_failed(console: Console) -> None:
+    page = console.open("/functions")
+    failed = {"id": "GET /a", "state": "failed", "started_at": 1.0, "seconds": 0.1}
+    known = [
+        {
+            **each,
+            "name": "start",
+            "kind": "function",
+            "recent": [{**failed, "error": "KeyError: 'b'"}],
+        }
+        for each in page.request.get(f"{console.base}/api/functions").json()[:1]
+    ]
+    page.route("**/api/functions", lambda route: route.fulfill(json=known))
+    page.goto(f"{console.base}/functions/start")
+    requests = page.get_by_label("Last requests")
+    requests.get_by_text("KeyError: 'b'").wait_for()
+    requests.get_by_text("devbridge logs start").wait_for()

@@ -6,7 +6,7 @@ import { LIVE, toSearch } from "../logic/filters.mjs";
 import { parse } from "../logic/json.mjs";
 import { functionPath, runPath } from "../logic/routes.mjs";
 import { waterfall } from "../logic/waterfall.mjs";
-import { moment, short } from "../logic/words.mjs";
+import { duration, moment, short } from "../logic/words.mjs";
 import { badge, button, copy, failed, loading, panel, since, took } from "../parts.mjs";
 import { differences } from "./run/differences.mjs";
 import { failure } from "./run/failure.mjs";
@@ -183,7 +183,7 @@ export class RunPage {
       this.head(detail),
       h(
         "div.page.run-page",
-        h("div.told", detail.failure && failure(detail.failure), attempts(made, detail.run)),
+        h("div.told", failure(detail.failure ?? unsaid(detail)), attempts(made, detail.run)),
         h("div.values", this.values(detail), this.plots()),
         h(
           "section.panel.logs",
@@ -278,7 +278,8 @@ export class RunPage {
           before.run,
           [
             ["Payload", oldPayload ?? null, payload ?? null],
-            ["Result", oldResult ?? null, result ?? null],
+            // A run that has none yet, or has failed, has not changed it.
+            ["Result", (result && oldResult) ?? null, (oldResult && result) ?? null],
           ],
           this.app.now,
         ),
@@ -290,4 +291,13 @@ export class RunPage {
     this.line = line;
     this.app.go(`${runPath(this.run)}?line=${line + 1}`, { replace: true, quiet: true });
   }
+}
+
+/** Who was stopped has said nothing of it. @param {Detail} detail @returns {Failure | null} */
+function unsaid({ run, attempts }) {
+  const last = attempts?.at(-1);
+  if (run.state !== "TIMED_OUT" || !last?.started_at || !last.ended_at) return null;
+  const time = duration(last.ended_at - last.started_at);
+  const message = `It was stopped after ${time}: its job's timeout.`;
+  return { type: "Timed out", message, frames: [] };
 }

@@ -19,6 +19,7 @@ import {
   bytes,
   duration,
   moment,
+  period,
   plural,
 } from "../../../../devbridge/console/static/logic/words.mjs";
 
@@ -197,10 +198,18 @@ test("a rate is of what has ended, and a cancelled run is neither", () => {
     success: 0.5,
     median: 1,
   });
+  assert.equal(rates([run("FAILED", null)]).median, null); // it could not be started
   assert.deepEqual(rates([]), { ended: 0, success: null, median: null });
 });
 
 test("times and sizes are short", () => {
+  assert.deepEqual([3, 0.5, 90, 600, 28800].map(period), [
+    "3 s",
+    "500 ms",
+    "1 min 30 s",
+    "10 min",
+    "8 h",
+  ]);
   assert.deepEqual([0.0004, 0.24, 1.5, 59.96, 245, 7800, 273600, null].map(duration), [
     "0 ms",
     "240 ms",
