@@ -262,6 +262,12 @@ export class RunsPage {
   head() {
     const { total } = this.list;
     const known = this.loaded === toSearch(this.filters);
+    const inLogs = this.filters.log !== "";
+    const many = {
+      kind: "small",
+      disabled: !total || inLogs,
+      title: inLogs ? "Not of what was found in logs" : undefined,
+    };
     return h(
       "div.bar",
       h("h1", "Runs"),
@@ -271,14 +277,8 @@ export class RunsPage {
         !known ? "" : total === null ? `${count(this.list.rows.length)}+` : count(total),
       ),
       h("span.gap"),
-      button("Replay all…", "replay", () => void this.bulk("replay"), {
-        kind: "small",
-        disabled: !total || Boolean(this.filters.log),
-      }),
-      button("Cancel all…", "stop", () => void this.bulk("cancel"), {
-        kind: "small",
-        disabled: !total || Boolean(this.filters.log),
-      }),
+      button("Replay all…", "replay", () => void this.bulk("replay"), many),
+      button("Cancel all…", "stop", () => void this.bulk("cancel"), many),
     );
   }
 
