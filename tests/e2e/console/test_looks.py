@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,3 +110,36 @@ def test_what_is_long_covers_nothing_else(console: Console) -> None:
         widths = "all => all.map(one => one.clientWidth)"
         assert min(page.locator(".outputs td:nth-child(2)").evaluate_all(widths)) > 160, width
     page.get_by_text("Empty: thumbs").wait_for()
+
+
+def test_the_log_stays_in_sight_beside_what_is_long(
+    console: Console, invoke: Callable[..., str]
+) -> None:
+    payload = json.dumps({f"key {number}": number for number in range(60)})
+    run_id = invoke("adds", payload, "--no-check", "--wait")
+    for width in (1280, 2560):
+        page = console.run(run_id, viewport={"width": width, "height": 500})
+        page.locator("log-view .row").first.wait_for()
+        before = page.locator(".logs").bounding_box()
+        page.locator("main").evaluate("main => { main.scrollTop = 300 }")
+        assert page.locator("main").evaluate("main => main.scrollTop") > 50
+        after = page.locator(".logs").bounding_box()
+        assert before is not None
+        assert after is not None
+        assert abs(before["y"] - after["y"]) < 1, width
+
+
+def test_what_a_run_has_used_is_read_with_keys(
+    console: Console, invoke: Callable[..., str]
+) -> None:
+    run_id = invoke("adds", '{"a": 1}', "--wait")
+    page = console.open("/runs")
+    samples = [[1.0, 10, 1e6], [2.0, 20, 2e6], [3.0, 30, 3e6]]
+    page.route("**/usage", lambda route: route.fulfill(json=samples))
+    page.goto(f"{console.base}/runs/{run_id}")
+    page.get_by_label("Processor and memory: Left and Right").focus()
+    for key, said in (("ArrowLeft", "30 % after 2.00 s"), ("ArrowLeft", "20 % after 1.00 s")):
+        page.keyboard.press(key)
+        page.get_by_text(said).wait_for()
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("3.0 MB after 2.00 s").wait_for()
