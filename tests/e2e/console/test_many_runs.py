@@ -60,6 +60,12 @@ def test_among_a_hundred_thousand_runs_one_is_found(app: Path, chromium: Browser
         page.go_back()
         page.locator(".run.chosen", has_text=there).wait_for()
         assert page.locator("virtual-rows").evaluate("rows => rows.scrollTop") == 245 * 32
+        page.get_by_role("button", name="cancelled").focus()
+        page.keyboard.press("Tab")  # to one of the rows, not to each of them
+        page.keyboard.press("ArrowDown")
+        page.locator(".run.chosen:focus", has_text=f'{{"a": {RUNS - 251}}}').wait_for()
+        page.keyboard.press("Tab")
+        assert page.locator(".item :focus").count() == 0
         page.get_by_label("Search runs").fill('"a": 4711}')
         page.locator(".item", has_text='{"a": 4711}').click()
         page.wait_for_url(f"**/runs/{4711:08x}-*")

@@ -40,6 +40,8 @@ export class RunsPage {
     this.keys = {
       j: () => this.step(1),
       k: () => this.step(-1),
+      ArrowDown: () => this.step(1),
+      ArrowUp: () => this.step(-1),
       Enter: () => this.open(),
       r: () => void this.replay(),
       c: () => void this.cancel(),
@@ -367,6 +369,8 @@ export class RunsPage {
     const choose = () => {
       this.chosen = row?.id ?? "";
     };
-    return row ? runRow(row, this.app.now, row.id === this.chosen, choose) : null;
+    if (!row) return null;
+    const chosen = row.id === this.chosen;
+    return runRow(row, this.app.now, chosen, chosen || (!index && !this.picked), choose);
   }
 }
