@@ -59,7 +59,10 @@ class Last(Struct, frozen=True):
     state: str
     """A run's; of an API function's request what it was answered with: ``202``, or ``failed``."""
     started_at: float | None
+    """Seconds since the epoch; of a run that has not started, when it was asked for."""
     seconds: float | None
+    error: str | None
+    """In one line: its type and message."""
 
 
 class Function(Struct, frozen=True, kw_only=True):

@@ -30,7 +30,7 @@ const SHAPES = {
   system: "M2.5 3.5h11v7h-11zM6 13.5h4",
   copy: "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
   down: "M8 2.5v8M4.5 7.5L8 11l3.5-3.5M3 13.5h10",
-  end: "M8 2.5v9M4.5 8L8 11.5 11.5 8M3 13.5h10",
+  end: "M4 3.5l4 4 4-4M4 8.5l4 4 4-4",
   chevron: "M6 4l4 4-4 4",
   replay: "M3 8a5 5 0 1 0 1.5-3.6M3 2.5v3h3",
   stop: "M4.5 4.5h7v7h-7z",

@@ -225,3 +225,22 @@ def test_what_cannot_be_read_is_said_where_it_would_be(console: Console, invoke:
     page.get_by_label("Search the log").fill("line")
     page.keyboard.press("Enter")
     page.locator(".logbar").get_by_text("the queues are out of reach").wait_for()
+
+
+def test_an_api_function_tells_its_requests_and_why_some_have_failed(console: Console) -> None:
+    page = console.open("/functions")
+    failed = {"id": "GET /a", "state": "failed", "started_at": 1.0, "seconds": 0.1}
+    known = [
+        {
+            **each,
+            "name": "start",
+            "kind": "function",
+            "recent": [{**failed, "error": "KeyError: 'b'"}],
+        }
+        for each in page.request.get(f"{console.base}/api/functions").json()[:1]
+    ]
+    page.route("**/api/functions", lambda route: route.fulfill(json=known))
+    page.goto(f"{console.base}/functions/start")
+    requests = page.get_by_label("Last requests")
+    requests.get_by_text("KeyError: 'b'").wait_for()
+    requests.get_by_text("devbridge logs start").wait_for()
