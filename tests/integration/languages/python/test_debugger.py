@@ -18,6 +18,7 @@ from devbridge.errors import InterpreterError
 from devbridge.languages.base import Workplace
 from devbridge.languages.python import dap
 from devbridge.languages.python import debugger as module
+from devbridge.languages.python.dap_waiting import Waiting
 from devbridge.languages.python.debug_launcher import DebugLauncher
 from devbridge.languages.python.debugger import PythonDebugger
 from devbridge.languages.python.found_debugpy import debugpy_folder
@@ -397,3 +398,37 @@ async def test_a_debugger_that_goes_while_it_has_stopped_a_run_lets_it_go_on(tab
     await asyncio.to_thread(debug)
     assert json.loads(await worker.result())[0] == 6
     await soon(lambda: table.bench.said.of("paused", worker.id) == [f"{FILE}:8", None])
+
+
+async def test_a_debugger_that_is_killed_before_it_has_a_run_lets_it_go_on(table: Table) -> None:
+    with await asyncio.to_thread(attached, table.configuration) as session:
+        worker = await table.bench.launch(HANDLER)
+        await worker.run(b'{"to": 4}')
+        await asyncio.to_thread(session.event, "debugpyAttach")
+    assert json.loads(await worker.result())[0] == 6
+    assert table.bench.said.of("halted", worker.id) == [True, False]
+    with await asyncio.to_thread(attached, table.configuration) as another:
+        worker = await table.bench.launch(HANDLER)
+        await worker.run(b'{"to": 5}')
+
+        def debug() -> None:
+            process = another.next_process()
+            process("initialize", adapterID="debugpy")
+            process.ask("attach", process.configuration)
+            process.event("initialized")
+            process.close()
+
+        await asyncio.to_thread(debug)
+        assert json.loads(await worker.result())[0] == 10
+
+
+async def test_a_run_does_not_wait_without_end_for_a_debugger_that_does_not_attach(
+    table: Table, said: list[str]
+) -> None:
+    table.debugger.waiting = Waiting(table.debugger.release, patience=0.5)
+    with await asyncio.to_thread(attached, table.configuration) as session:
+        worker = await table.bench.launch(HANDLER)
+        await worker.run(b'{"to": 4}')
+        await asyncio.to_thread(session.event, "debugpyAttach")
+        assert json.loads(await worker.result())[0] == 6
+    assert said[-1].startswith(f"{worker.id} goes on: no debugger has attached to it in ")
