@@ -22,6 +22,7 @@ from devbridge.errors import (
     PayloadError,
     PayloadInvalid,
 )
+from devbridge.folders import explained
 from devbridge.redaction import redacted
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,8 @@ def status(found: HTTPStatus) -> tuple[HTTPStatus, bytes]:
 
 def by(error: Exception) -> tuple[HTTPStatus, bytes]:
     """The answer that an error makes."""
+    if isinstance(error, OSError):
+        error = explained(error) or error
     if isinstance(error, DevbridgeError):
         found = next(each for kind, each in _STATUSES if isinstance(error, kind))
         return found, _body(_told(error))

@@ -172,8 +172,17 @@ def _called(
     if route.body is not None:
         if request.too_large:
             return refused.status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        given["body"] = msgspec.json.decode(request.body or b"{}", type=route.body)
+        given["body"] = _body(request, route.body)
     return route.status, msgspec.json.encode(getattr(api, route.call)(**given))
+
+
+def _body(request: Request, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(request.body or b"{}", type=kind)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"it is not UTF-8: {error}") from None
+    except RecursionError:
+        raise msgspec.DecodeError("it is nested too deeply") from None
 
 
 def _query(request: Request, kind: Any) -> Any:

@@ -71,3 +71,11 @@ def test_what_aws_says_is_told_and_a_defect_is_not() -> None:
     assert status is HTTPStatus.INTERNAL_SERVER_ERROR
     assert b"secret" not in body
     assert refused.status(HTTPStatus.NOT_FOUND)[0] is HTTPStatus.NOT_FOUND
+
+
+def test_a_file_that_cannot_be_used_is_said_with_its_place() -> None:
+    status, body = refused.by(PermissionError(13, "Permission denied", "/app/a.json"))
+    error = json.loads(body)["error"]
+    assert (status, error["where"]) == (500, "/app/a.json")
+    assert error["message"] == "/app/a.json cannot be used: Permission denied"
+    assert error["remedy"]

@@ -60,6 +60,22 @@ async def test_a_query_that_makes_no_sense_is_told(browser: Browser, query: str)
     assert answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"job": "\xff", "payload": "1"}', "UTF-8"),
+        (b'{"other": ' + b"[" * 3000 + b"]" * 3000 + b"}", "nested too deeply"),
+        (b"{", "truncated"),
+    ],
+)
+async def test_a_body_that_makes_no_sense_is_told(browser: Browser, body: bytes, told: str) -> None:
+    answer = await browser.post("/api/runs", body)
+    assert answer.status == 400
+    error = answer.json()["error"]
+    assert error["type"] == "InvalidRequest"
+    assert told in error["message"]
+
+
 async def test_a_defect_of_ours_is_an_answer_and_no_end(
     browser: Browser, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
