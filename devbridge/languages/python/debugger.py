@@ -33,6 +33,8 @@ from devbridge.workers.peers import user_of
 
 log = logging.getLogger(__name__)
 
+GREETING: Final = 10.0
+"""Seconds in which a debugger must have said something."""
 ENDPOINTS: Final = ("VSCODE_DEBUGPY_ADAPTER_ENDPOINTS", "DEBUGPY_ADAPTER_ENDPOINTS")
 """VS Code's Python Debugger has them in each terminal's environment: the path of a file. It
 attaches to what that file says as soon as there is one."""
@@ -219,7 +221,8 @@ class PythonDebugger:
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Be between a debugger and the adapter until one of them hangs up."""
-        first = await dap.read(reader)
+        async with asyncio.timeout(GREETING):
+            first = await dap.read(reader)
         if first is None:
             return
         heard, asks = await (await self._ready()).connect()

@@ -282,6 +282,13 @@ async def test_another_users_process_is_refused(
     assert await asyncio.to_thread(answer_to, debugger.port, given) == b""
 
 
+async def test_who_connects_and_says_nothing_is_hung_up_on(
+    debugger: PythonDebugger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GREETING", 0.05)
+    assert await asyncio.to_thread(answer_to, debugger.port, b"Content-Len") == b""
+
+
 async def test_who_has_not_the_token_is_no_worker(debugger: PythonDebugger) -> None:
     adapter = debugger._adapter
     assert adapter is not None
