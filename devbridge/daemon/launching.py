@@ -22,6 +22,7 @@ from devbridge.daemon.capture import Capture
 from devbridge.daemon.halts import Halts
 from devbridge.daemon.memory import OomKills
 from devbridge.daemon.narrator import Narrator
+from devbridge.daemon.notes import HALTED, IMPORT, note
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
 from devbridge.daemon.told import Mood, Printed, Remarked, Who
 from devbridge.errors import BundleError, DevbridgeError
@@ -154,7 +155,7 @@ class Launching(Generic[W]):
     def begin(self, worker: W, reader: int) -> None:
         """Read what it prints."""
         if self._debug():
-            worker.halts = Halts(self._notes / f"halted-{os.getpid()}-{worker.id}")
+            worker.halts = Halts(note(self._notes, HALTED, worker.id))
         worker.capture = Capture(
             reader,
             lambda data: self._printed(worker, data),
@@ -214,7 +215,7 @@ class Launching(Generic[W]):
 
     def _import_note(self, worker: W) -> Path:
         """Where it notes which line it is at, if its import takes long."""
-        return self._notes / f"import-{os.getpid()}-{worker.id}"
+        return note(self._notes, IMPORT, worker.id)
 
     def _still_importing(self, worker: W) -> None:
         if worker.process is not None and not self._runtime_api.is_ready(worker.id):

@@ -14,6 +14,7 @@ from time import sleep
 from typing import Final
 
 from devbridge.errors import AlreadyRunning
+from devbridge.pids import lives
 
 _POLL: Final = 0.2
 """Seconds between looks at who has the lock."""
@@ -63,12 +64,9 @@ def only_one(
 def daemon_runs(path: Path) -> bool:
     """Whether a `devbridge dev` seems to have the lock file at `path`."""
     try:
-        os.kill(int(path.read_text()), 0)
-    except PermissionError:
-        return True
-    except (OSError, ValueError, OverflowError):
+        return lives(int(path.read_text()))
+    except (OSError, ValueError):
         return False
-    return True
 
 
 def _holder(fd: int) -> tuple[str, str]:
