@@ -83,7 +83,10 @@ class Server:
             return
         route, parts = found
         if (own := self._own.get(route.call)) is not None:
-            own(request, exchange, parts)
+            try:
+                own(request, exchange, parts)
+            except Exception as error:
+                _answer(exchange, *refused.by(error))
             return
         self._go_on(self._ask(exchange, lambda: _called(self.api, route, request, parts)))
 
@@ -181,8 +184,6 @@ def _body(request: Request, kind: Any) -> Any:
         return msgspec.json.decode(request.body or b"{}", type=kind)
     except UnicodeDecodeError as error:
         raise msgspec.DecodeError(f"it is not UTF-8: {error}") from None
-    except RecursionError:
-        raise msgspec.DecodeError("it is nested too deeply") from None
 
 
 def _query(request: Request, kind: Any) -> Any:
