@@ -115,7 +115,7 @@ async def test_a_run_that_no_debugger_is_attached_to_goes_on_by_itself(
     worker = await table.bench.launch(HANDLER)
     await worker.run(b'{"to": 4}')
     total, left, variables = json.loads(await worker.result())
-    assert (total, variables) == (6, [])
+    assert (total, variables) == (6, ["PYDEVD_DISABLE_FILE_VALIDATION"])
     assert 0 < left <= 60_000
     assert await worker.exit() == Exit(code=0)
     assert await worker.output() == ""
@@ -207,6 +207,22 @@ async def test_processes_of_a_run_are_debugged_too_and_its_time_waits_for_them(
         await asyncio.to_thread(debug)
         assert json.loads(await worker.result()) == "5\n"
     assert "jobs/child.py:2" in table.bench.said.of("paused", worker.id)
+
+
+async def test_what_a_run_starts_in_python_prints_what_it_does_without_a_debugger(
+    table: Table,
+) -> None:
+    worker = await table.bench.launch(
+        """
+        import subprocess, sys
+        def handler(payload, context):
+            command = [sys.executable, "-c", "print(5)"]
+            return subprocess.check_output(command, text=True, stderr=subprocess.STDOUT)
+        """
+    )
+    await worker.run()
+    assert json.loads(await worker.result()) == "5\n"
+    assert await worker.output() == ""
 
 
 async def test_what_debugpy_changes_in_python_is_no_fault_of_the_job(table: Table) -> None:
