@@ -52,6 +52,8 @@ MEASURES: Final[Mapping[str, Callable[[Bench], Awaitable[list[Row]]]]] = {
     "console-search": console.search,
     "console-memory": console.memory,
     "console": console.looked_at,
+    "console-painted": console.painted,
+    "debug": console.debugging,
     "recovery": recovery.recovery,
     "checkpoints": checkpoints.checkpoints,
     "memory": memory.memory,

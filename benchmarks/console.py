@@ -1,4 +1,5 @@
-"""What the console costs: who looks for one run of many, who only has it, who has a page open."""
+"""What the console costs: who looks for one run of many, who only has it, who has a page open; and
+what a run costs that could be debugged."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import contextlib
 import http.client
 import json
 import re
+import shutil
 import sqlite3
 import statistics
 import time
@@ -21,6 +23,7 @@ from benchmarks.harness import Bench
 from benchmarks.report import Figures, Goal, Row, figures
 from devbridge.runs.ledger import Ledger
 from tests.clients import endpoint_of, root_client
+from tests.e2e.console.conftest import CHROMIUM
 
 STAGE: Final = "bench"
 _JOBS: Final = 20
@@ -31,7 +34,21 @@ Job(app, "echo", handler="echo.handler")
 """
 _INVOKER: Final = "bench_bench_echo-invoker"
 _ECHO: Final = "def handler(payload):\n    return payload\n"
+_STANDBY: Final = 0.2
+"""Seconds until the next worker waits."""
 _LINK: Final = re.compile(r"Console +(http://127\.0\.0\.1:(\d+)(/\S+))")
+_STAMPED: Final = "def handler(payload):\n    stamp('run', time.time_ns())\n"
+_OBSERVED: Final = """() => {
+  window.painted = {};
+  const painted = (id, now) => { window.painted[id] ??= now; };
+  const look = () => {
+    const ids = Array.from(document.querySelectorAll("[data-id]"), (row) => row.dataset.id);
+    requestAnimationFrame(() => setTimeout(() => ids.map((id) => painted(id, Date.now()))));
+  };
+  const all = {subtree: true, childList: true, attributes: true};
+  new MutationObserver(look).observe(document.body, all);
+}"""
+"""A row is painted in the frame after which the next task begins."""
 _PAGES: Final = {
     "the newest": ("", "1"),
     "of a job": ("&job=job7", "job='job7'"),
@@ -232,16 +249,94 @@ async def looked_at(bench: Bench) -> list[Row]:
     ]
 
 
-def _invoked(client: Any, times: int) -> list[tuple[str, float, float]]:
+def _invoked(client: Any, times: int, warm: int = 3) -> list[tuple[str, float, float]]:
     """The id of each run, when it was asked for, and how many milliseconds the answer took."""
     found = []
-    for _ in range(times + 3):
+    for _ in range(times + warm):
         asked = time.time()
         answer = client.invoke(FunctionName=_INVOKER, Payload=b'{"devbridge":1,"action":"run"}')
         run_id = json.loads(answer["Payload"].read())["jobId"]
         found.append((run_id, asked, (time.time() - asked) * 1000))
         time.sleep(0.05)
-    return found[3:]
+    return found[warm:]
+
+
+async def painted(bench: Bench) -> list[Row]:
+    """A run, as `devbridge invoke` starts one: until its row is painted in the list of runs."""
+    times = bench.times(100, 3)
+    app = bench.scratch / "app"
+    harness.write(app, {"app.py": _APP, "echo.py": _ECHO})
+    async with harness.dev(app) as dev:
+        link = _LINK.search(dev.head)
+        if link is None:
+            raise harness.Failed(f"it has printed no link: {dev.head}")
+        client = root_client(endpoint_of(app), "lambda")
+        delays = await asyncio.to_thread(_painted, link[1], client, times)
+    return [
+        Row(
+            measure="console: a run is asked for -> its row is painted",
+            unit="ms",
+            ours=figures(delays),
+            goals=(Goal("ours", "<", 100),),
+        )
+    ]
+
+
+def _painted(link: str, client: Any, times: int) -> list[float]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        raise harness.Failed(f"{error}: it is in .[ci]") from error
+    if (chromium := next(filter(None, map(shutil.which, CHROMIUM)), None)) is None:
+        raise harness.Failed("there is no Chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(link)
+        page.goto(link.partition("/?")[0] + "/runs")
+        page.locator(".link.live").wait_for()
+        page.evaluate(_OBSERVED)
+        asked = _invoked(client, times)
+        page.wait_for_function("count => Object.keys(painted).length >= count", arg=times + 3)
+        when = page.evaluate("painted")
+        browser.close()
+    return [float(when[run_id] - at * 1000) for run_id, at, _ in asked]
+
+
+async def debugging(bench: Bench) -> list[Row]:
+    """A run's first line, where debuggers may attach and none has; with and without in turns."""
+    took: dict[str, list[float]] = {"": [], "--debug": []}
+    with harness.stamps(bench) as stamps:
+        async with contextlib.AsyncExitStack() as stack:
+            clients = {}
+            for option in took:
+                app = bench.scratch / f"app{option}"
+                harness.write(app, {"app.py": _APP, "echo.py": stamps.source + _STAMPED})
+                await stack.enter_async_context(harness.dev(app, *filter(None, [option])))
+                clients[option] = root_client(endpoint_of(app), "lambda")
+            for turn in range(bench.times(60, 2) + 2):
+                for option, client in clients.items():
+                    ((_, asked, _),) = await asyncio.to_thread(_invoked, client, 1, 0)
+                    begun = await stamps.next("run")
+                    if turn >= 2:
+                        took[option].append(begun / 1e6 - asked * 1000)
+                    await asyncio.sleep(_STANDBY)
+    more = statistics.median(took["--debug"]) - statistics.median(took[""])
+    return [
+        Row(
+            measure="a run is asked for -> first line, with --debug",
+            unit="ms",
+            ours=figures(took["--debug"]),
+            floor=figures(took[""]),
+            floor_is="without",
+        ),
+        Row(
+            measure="what --debug adds to it",
+            unit="ms",
+            ours=Figures(max(0.0, more)),
+            goals=(Goal("ours", "<=", 150),),
+        ),
+    ]
 
 
 async def _told(reader: asyncio.StreamReader, times: int) -> dict[str, float]:

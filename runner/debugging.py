@@ -13,8 +13,9 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from runner.client import RuntimeClient
-from runner.languages import DEBUGGER
 
+DEBUGGER = "DEVBRIDGE_DEBUGGER"
+"""The variable of a worker that is open to debuggers; Node's: see `runner/node/debugging.mjs`."""
 FOLDER = "DEVBRIDGE_DEBUGPY"
 """The variable with the folder of debugpy's package."""
 _QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"

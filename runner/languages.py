@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from runner import memory
+from runner.debugging import DEBUGGER
 from runner.outcome import Failure
 
 RUNTIME = "DEVBRIDGE_RUNTIME"
 """The variable with the job's runtime, as Lambda names it: ``nodejs24.x``. Python has none."""
-DEBUGGER = "DEVBRIDGE_DEBUGGER"
-"""The variable of a worker that is open to debuggers: see `runner/node/debugging.mjs`."""
 NODE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "node")
 _MEMORY = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 _HEAP = re.compile(r"--max[-_]old[-_]space[-_]size")

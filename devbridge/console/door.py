@@ -59,7 +59,13 @@ class Door:
         await self._http.close()
         keys, self._gate.keys = self._gate.keys, self._gate.keys.closed()
         if keys.launch and Keys.read(self._file).launch == keys.launch:  # no newer one listens
-            await asyncio.to_thread(self._gate.keys.write, self._file)
+            await asyncio.to_thread(self._forget)
+
+    def _forget(self) -> None:
+        try:
+            self._gate.keys.write(self._file)
+        except OSError:  # a full disk: without the file, the next console has other keys
+            self._file.unlink(missing_ok=True)
 
     def _handle(self, request: Request, exchange: Exchange) -> None:
         if self._server is None:

@@ -290,6 +290,7 @@ Told = (
     | Began
     | Stopping
     | Remarked
+    | Paused
     | Noted
     | Ended
     | Gone

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -67,7 +67,7 @@ def summaries(cloud: Access, app: str, stage: str) -> Iterator[dict[str, Any]]:
     Raises:
         NotDeployed, CredentialsError, CloudError: as `stack_values`.
     """
-    for page in _pages(cloud, app, stage, "list_stack_resources"):
+    for page in _pages(cloud, app, stage, lambda cfn: cfn.get_paginator("list_stack_resources")):
         for item in page["StackResourceSummaries"]:
             if item["ResourceStatus"] != "DELETE_COMPLETE":
                 yield item
@@ -79,15 +79,17 @@ def events(cloud: Access, app: str, stage: str) -> Iterator[dict[str, Any]]:
     Raises:
         NotDeployed, CredentialsError, CloudError: as `stack_values`.
     """
-    for page in _pages(cloud, app, stage, "describe_stack_events"):
+    for page in _pages(cloud, app, stage, lambda cfn: cfn.get_paginator("describe_stack_events")):
         yield from page["StackEvents"]
 
 
-def _pages(cloud: Access, app: str, stage: str, operation: str) -> Iterator[dict[str, Any]]:
+def _pages(
+    cloud: Access, app: str, stage: str, paginator: Callable[[Any], Any]
+) -> Iterator[dict[str, Any]]:
     stack_values(cloud, app, stage)
     with explained(cloud):
         name, _ = find(cloud, app, stage)
-        yield from cloud.client("cloudformation").get_paginator(operation).paginate(StackName=name)
+        yield from paginator(cloud.client("cloudformation")).paginate(StackName=name)
 
 
 def stage_mode(cloud: Access, app: str, stage: str) -> Mode | None:

@@ -60,10 +60,10 @@ class Debuggers:
         needed = dict.fromkeys(runtimes)
         for language in dict.fromkeys(map(_language, needed)):
             await asyncio.to_thread(LANGUAGES[language].require_debugger, self._place.python)
-        await self.start(needed)
         before, self.wanted = self.wanted, True
         if not before and self._opened is not None:
             await self._opened()
+        await self.start(needed)  # it says where to attach: what begins after that can be stopped
 
     async def close(self) -> None:
         """Hang up on everybody. Idempotent."""

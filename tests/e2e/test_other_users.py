@@ -170,8 +170,9 @@ def test_all_that_listens_is_on_loopback(everything: Everything) -> None:
     listeners = everything.listeners()
     commands = sorted(listeners.values())
     assert {address for address, _ in listeners} == {"127.0.0.1"}, listeners
-    # dev's Runtime APIs, of jobs and of functions, the cloud, the build's, and nothing else.
-    assert len(listeners) == 4, commands
+    # dev's Runtime APIs, of jobs and of functions, its console, the cloud, the build's Runtime API,
+    # and nothing else.
+    assert len(listeners) == 5, commands
     assert everything.cloud_port in {port for _, port in listeners}
 
 

@@ -15,9 +15,14 @@ from benchmarks.report import Figures, Goal, Row, document, figures, table
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="they read /proc")
 
 
-# A newcomer installs everything anew: `.ci/run newcomer` measures that.
-@pytest.mark.matrix
-@pytest.mark.parametrize("name", [name for name in benchmarks.MEASURES if name != "newcomer"])
+MARKS = dict.fromkeys(benchmarks.MEASURES, pytest.mark.matrix)
+MARKS["console-painted"] = pytest.mark.browser
+del MARKS["newcomer"]  # it installs everything anew: `.ci/run newcomer` measures that
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(*found, marks=mark) for *found, mark in MARKS.items()]
+)
 def test_a_measure_makes_numbers(name: str, tmp_path: Path) -> None:
     path = tmp_path / "numbers.json"
     assert benchmarks.main(["--quick", "--json", str(path), name]) == 0

@@ -1,12 +1,15 @@
 """`python -m tests.recording.console`: pictures of the console of a real `devbridge dev --local`.
 
-It writes `docs/console-*.png`, and fails when something that they are to show does not come.
+It writes `docs/console-*.png`, and fails when something that they are to show does not come; and,
+by the test that lives it, `docs/story-*.png`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -83,7 +86,17 @@ def main() -> int:
                 _photograph(app, dev.wait_for(r"^Console\s+(http\S+)")[1])
         finally:
             run(app, "cloud", "stop")
-    return 0
+        return _live_the_story(Path(name))
+
+
+def _live_the_story(folder: Path) -> int:
+    command = (sys.executable, "-m", "pytest", "-q", "-n", "0", "-m", "browser")
+    return subprocess.run(
+        [*command, "--basetemp", folder / "story", "tests/e2e/console/test_story.py"],
+        cwd=DOCS.parent,
+        env=os.environ | {"CONSOLE_PICTURES": str(DOCS), "DEVBRIDGE_STAGE": "jane"},
+        check=False,
+    ).returncode
 
 
 def _write(app: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from devbridge.workers.base import FreshProcess
-from runner import languages, stuck
+from runner import debugging, languages, stuck
 
 TAKEN_DEADLINE: Final = 5.0
 """Seconds in which a blank must have become a worker; a fresh process is then started instead."""
@@ -26,7 +26,7 @@ OF_ONE_WORKER: Final = frozenset(
     {
         *("AWS_LAMBDA_RUNTIME_API", "AWS_CONTAINER_AUTHORIZATION_TOKEN"),
         *("AWS_CONTAINER_CREDENTIALS_FULL_URI", "DEVBRIDGE_RECORD", "DEVBRIDGE_WITHHELD"),
-        *("DEVBRIDGE_BUNDLE", "DEVBRIDGE_MODULES", languages.DEBUGGER, stuck.NOTE),
+        *("DEVBRIDGE_BUNDLE", "DEVBRIDGE_MODULES", debugging.DEBUGGER, stuck.NOTE),
         "AWS_LAMBDA_LOG_STREAM_NAME",
     }
 )

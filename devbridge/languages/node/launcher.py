@@ -24,7 +24,7 @@ from devbridge.runs.model import CodeSpec
 from devbridge.workers.base import FreshProcess, Process, WorkerSpec
 from devbridge.workers.modules import Modules
 from devbridge.workers.rlimits import runner_command
-from runner import languages
+from runner import debugging, languages
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ class NodeLauncher:
             **spec.environment,
             "DEVBRIDGE_BUNDLE": os.fspath(bundle.file),
             "DEVBRIDGE_MODULES": os.fspath(bundle.modules),
-            **({languages.DEBUGGER: os.fspath(spec.debug)} if spec.debug else {}),
+            **({debugging.DEBUGGER: os.fspath(spec.debug)} if spec.debug else {}),
         }
         wanted = kit(self._starter(), node, spec.root, environment, bundle.preload)
         process = None

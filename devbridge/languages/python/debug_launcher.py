@@ -10,7 +10,7 @@ from pathlib import Path
 from devbridge.runs.model import CodeSpec
 from devbridge.workers.base import Launcher, Process, WorkerSpec
 from devbridge.workers.modules import Modules
-from runner import debugging, languages
+from runner import debugging
 
 
 class DebugLauncher:
@@ -28,7 +28,7 @@ class DebugLauncher:
         """See `Launcher.launch`."""
         if spec.debug is not None:
             told = {
-                languages.DEBUGGER: os.fspath(spec.debug),
+                debugging.DEBUGGER: os.fspath(spec.debug),
                 debugging.FOLDER: os.fspath(self._folder),
             }
             spec = dataclasses.replace(spec, environment={**spec.environment, **told})

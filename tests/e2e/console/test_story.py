@@ -1,8 +1,12 @@
-"""What the console is for: a call fails, and a breakpoint in its replay shows why."""
+"""What the console is for: a call fails, and a breakpoint in its replay shows why.
+
+It is told in `docs/a-failed-call.md`, which has the code, and the pictures that are taken here.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,47 +21,15 @@ from tests.e2e.dev_process import DevProcess, run, run_line
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
-APP = """\
-from devbridge import Api, App, Job
-
-app = App("story")
-split = Job(app, "split", handler="jobs/split.handler", timeout="2 seconds", retries=0)
-Api(app, "api", bind=[split], routes={"POST /split": "api/start.handler"})
-"""
-START = """\
-import json
-
-from devbridge.job import Job
-
-
-def handler(event, context):
-    return {"statusCode": 202, "body": Job.split.run(payload=json.loads(event["body"])).job_id}
-"""
-SPLIT = """\
-from dataclasses import dataclass
-
-from devbridge.job import job_handler
-
-
-@dataclass
-class Bill:
-    total: int
-    guests: int
-
-
-@job_handler("split")
-def handler(payload: Bill) -> int:
-    print(f"splitting {payload.total}")
-    each = payload.total // payload.guests
-    return each
-"""
-LINE = SPLIT.splitlines().index("    each = payload.total // payload.guests") + 1
+PAGE = (Path(__file__).parents[3] / "docs" / "a-failed-call.md").read_text("utf-8")
+FILES = dict(re.findall(r'^```python title="(\S+)"\n(.*?)^```', PAGE, re.DOTALL | re.MULTILINE))
+LINE = FILES["jobs/split.py"].splitlines().index("    each = payload.total // payload.guests") + 1
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("story") / "app"
-    for name, text in {"app.py": APP, "api/start.py": START, "jobs/split.py": SPLIT}.items():
+    for name, text in FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     yield root
@@ -67,7 +39,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_a_call_that_fails_is_understood_at_a_breakpoint_of_its_replay(
     console: Console, dev: DevProcess, app: Path, pictures: Path
 ) -> None:
-    page = console.open("/runs")
+    page = console.open("/runs", color_scheme="light", viewport={"width": 1120, "height": 620})
     url = dev.wait_for(r"^ApiUrl\s+(http\S+)")[1]
     called = urllib.request.Request(  # noqa: S310 - the embedded cloud's own
         f"{url}/split",
@@ -98,6 +70,7 @@ def test_a_call_that_fails_is_understood_at_a_breakpoint_of_its_replay(
         # It stops there, both say so, and its two seconds do not pass.
         stop = process.stopped()
         assert stop.place == (app / "jobs/split.py", LINE)
+        assert f"paused at jobs/split.py:{LINE}\n" in PAGE
         dev.wait_for(run_line(replay, f"paused at jobs/split.py:{LINE}$"))
         expect_text(page, ".run-bar .state", "paused")
         expect_text(page, ".run-bar .paused", f"jobs/split.py:{LINE}")

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import subprocess
 import sys
+from unittest.mock import Mock
+
+import pytest
 
 from devbridge.console.door import FILE, Door
 from devbridge.console.keys import Keys
@@ -79,3 +83,11 @@ async def test_who_closes_leaves_the_links_of_a_newer_console_alone(
         assert (await Browser.by(keys.link())).port == (await Browser.through(newer)).port
     finally:
         await newer.close()
+
+
+async def test_on_a_full_disk_it_closes_too_and_no_link_to_it_can_be_made(
+    stage: Stage, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Keys, "write", Mock(side_effect=OSError(errno.ENOSPC, "full")))
+    await door.close()
+    assert not Keys.read(stage.config.stage_dir / FILE).launch

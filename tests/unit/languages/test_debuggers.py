@@ -136,7 +136,7 @@ async def test_runs_go_on_where_there_is_no_debugger_and_that_is_said_once(
     assert debuggers.configurations == []
 
 
-async def test_they_may_be_wanted_later_and_then_workers_to_come_are_open_to_them(
+async def test_they_may_be_wanted_later_and_where_to_attach_is_said_once_workers_are_open(
     told: list[object], place: Any
 ) -> None:
     async def opened() -> None:
@@ -147,7 +147,7 @@ async def test_they_may_be_wanted_later_and_then_workers_to_come_are_open_to_the
         await debuggers.open(["", "nodejs24.x", "python3.13"])
     assert told == [
         *("python needs python", "nodejs needs python"),
-        *("python 2 starts", "nodejs 2 starts", "opened: True"),
+        *("opened: True", "python 2 starts", "nodejs 2 starts"),
         *("python needs python", "nodejs needs python"),
     ]
 

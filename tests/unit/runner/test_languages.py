@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import languages
+from runner import debugging, languages
 from runner.outcome import Failure
 
 NODE = {"DEVBRIDGE_RUNTIME": "nodejs24.x"}
@@ -103,6 +103,6 @@ def test_packages_of_the_app_itself_stay(tmp_path: Path) -> None:
 
 
 def test_an_inspector_does_not_tell_everybody_where_it_is() -> None:
-    environment = {languages.DEBUGGER: "/notes/halted"}
+    environment = {debugging.DEBUGGER: "/notes/halted"}
     secret = "--inspect-publish-uid=stderr"
     assert languages.node_command("node", "worker.mjs", environment) == ["node", secret, WORKER]
