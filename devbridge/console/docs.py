@@ -39,7 +39,8 @@ All else is refused before anything is done: 401 without a session, 403, 405 or 
 CORS headers. Every error is [Failed](#failed).
 
 Times are seconds since the epoch. Payloads, results and checkpoints are *texts* of JSON, so that
-numbers keep all of their digits. Parts of a path are percent-encoded.
+numbers keep all of their digits. Parts of a path are percent-encoded. A field that is not listed
+here is refused, in a query as in a body: 400.
 
 ## What there is
 """

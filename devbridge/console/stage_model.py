@@ -32,7 +32,7 @@ class Payloads(Struct, frozen=True):
     samples: list[Named]
 
 
-class Text(Struct, frozen=True):
+class Text(Struct, frozen=True, forbid_unknown_fields=True):
     """A payload to be kept."""
 
     payload: str
@@ -189,7 +189,7 @@ class DeadLetters(Struct, frozen=True, kw_only=True):
     """There are more messages than these."""
 
 
-class Redrive(Struct, frozen=True):
+class Redrive(Struct, frozen=True, forbid_unknown_fields=True):
     """Messages that are to be sent back to where they came from."""
 
     queue: str

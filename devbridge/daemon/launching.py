@@ -22,6 +22,7 @@ from devbridge.daemon.capture import Capture
 from devbridge.daemon.halts import Halts
 from devbridge.daemon.memory import OomKills
 from devbridge.daemon.narrator import Narrator
+from devbridge.daemon.notes import HALTED, IMPORT, note
 from devbridge.daemon.runtime_api import RuntimeApi
 from devbridge.daemon.settings import Settings, Workshop
 from devbridge.daemon.told import Mood, Printed, Remarked, Who
@@ -144,7 +145,7 @@ class Launching(Generic[W]):
     def begin(self, worker: W, reader: int) -> None:
         """Read what it prints."""
         if self._workshop.debug:
-            worker.halts = Halts(self._settings.notes / f"halted-{os.getpid()}-{worker.id}")
+            worker.halts = Halts(note(self._settings.notes, HALTED, worker.id))
         worker.capture = Capture(
             reader,
             lambda data: self._printed(worker, data),
@@ -204,7 +205,7 @@ class Launching(Generic[W]):
 
     def _import_note(self, worker: W) -> Path:
         """Where it notes which line it is at, if its import takes long."""
-        return self._settings.notes / f"import-{os.getpid()}-{worker.id}"
+        return note(self._settings.notes, IMPORT, worker.id)
 
     def _still_importing(self, worker: W) -> None:
         if worker.process is not None and not self._runtime_api.is_ready(worker.id):

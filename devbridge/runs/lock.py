@@ -14,6 +14,7 @@ from time import sleep
 from typing import TYPE_CHECKING, Final
 
 from devbridge.errors import AlreadyRunning
+from devbridge.pids import lives
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -66,12 +67,9 @@ def only_one(
 def daemon_runs(config: Config) -> bool:
     """Whether a `devbridge dev` seems to run the stage from this folder."""
     try:
-        os.kill(int(config.lock.read_text()), 0)
-    except PermissionError:
-        return True
-    except (OSError, ValueError, OverflowError):
+        return lives(int(config.lock.read_text()))
+    except (OSError, ValueError):
         return False
-    return True
 
 
 def _holder(fd: int) -> tuple[str, str]:
