@@ -64,6 +64,8 @@ class Debuggers:
         needed = dict.fromkeys(runtimes)
         for language in dict.fromkeys(map(_language, needed)):
             await asyncio.to_thread(LANGUAGES[language].require_debugger, self._place.python)
+            if language in self._started and self._started[language] is None:
+                del self._started[language]  # who asks again has mended what was in the way
         async with self._opening:
             if not self.wanted:
                 self.wanted = True  # of the workers that are launched now

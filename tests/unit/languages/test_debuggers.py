@@ -201,6 +201,19 @@ async def test_they_are_not_wanted_where_what_they_need_is_not_there(
     assert not debuggers.wanted
 
 
+async def test_who_asks_again_is_not_told_of_what_was_in_the_way_before(
+    told: list[object], place: Any, languages: dict[str, FakeLanguage]
+) -> None:
+    languages["python"].broken = True
+    debuggers = Debuggers(place, 2)
+    await debuggers.open([""])
+    assert debuggers.configurations == []
+    languages["python"].broken = False
+    await debuggers.open([""])
+    assert debuggers.configurations == [{"name": "python 2"}]
+    assert told.count("python 2 starts") == 2
+
+
 def test_what_live_code_needs_is_looked_for_first(told: list[object], app: App) -> None:
     require_debuggers(app, Path("python"))
     assert sorted(map(str, told)) == ["nodejs needs python", "python needs python"]
