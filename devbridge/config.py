@@ -90,6 +90,11 @@ class Config:
         return self.state_dir / self.stage
 
     @property
+    def lock(self) -> Path:
+        """Names who runs or changes the stage from here: see `devbridge.runs.lock`."""
+        return self.stage_dir / "daemon.lock"
+
+    @property
     def schemas(self) -> Path:
         """What payloads of the stage's jobs are checked with where no zip has it: live jobs,
         `devbridge bind` and `devbridge invoke`."""

@@ -19,7 +19,8 @@ DEBUGGER = "DEVBRIDGE_DEBUGGER"
 FOLDER = "DEVBRIDGE_DEBUGPY"
 """The variable with the folder of debugpy's package."""
 _QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
-"""Else it warns of modules that are frozen, which are Python's own."""
+"""Else it warns of modules that are frozen, which are Python's own, also on the standard error of
+each process that the handler starts in Python: those have it from the environment."""
 
 _own: list[str] = []
 """Where debugpy's files are."""
@@ -131,6 +132,7 @@ class Debugger:
         import atexit
 
         _connected.append(self)
+        os.environ[_QUIET] = "1"
         _debugpy().connect(
             ("127.0.0.1", where["port"]),
             access_token=where["token"],

@@ -55,7 +55,7 @@ class Debugger:
             linesStartAt1=True,
             columnsStartAt1=True,
         )
-        attached = self._ask("attach", dict(self.configuration))
+        attached = self.ask("attach", dict(self.configuration))
         self.event("initialized")
         for file, lines in (breakpoints or {}).items():
             self.set_breakpoints(file, *lines)
@@ -73,11 +73,11 @@ class Debugger:
 
     def __call__(self, command: str, **arguments: Any) -> Message:
         """Ask, and return the answer's body."""
-        return self._answer(self._ask(command, arguments))
+        return self._answer(self.ask(command, arguments))
 
     def fails(self, command: str, **arguments: Any) -> str:
         """Ask for what is refused, and return why."""
-        seq = self._ask(command, arguments)
+        seq = self.ask(command, arguments)
         answer = self._wait(lambda it: it.get("request_seq") == seq, command)
         assert not answer["success"], answer
         return str(answer["message"])
@@ -100,7 +100,8 @@ class Debugger:
         with self._news:
             assert self._news.wait_for(lambda: self.closed, DEADLINE), self.heard
 
-    def _ask(self, command: str, arguments: Message) -> int:
+    def ask(self, command: str, arguments: Mapping[str, Any]) -> int:
+        """Ask, and return the number by which the answer is known."""
         self._seq += 1
         message = {
             "seq": self._seq,

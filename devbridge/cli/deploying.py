@@ -56,7 +56,7 @@ def only_this(config: Config, command: str) -> Iterator[None]:
     """
     from devbridge.runs.lock import only_one
 
-    lock = config.stage_dir / "daemon.lock"
+    lock = config.lock
     with only_one(lock, config.stage, command, lambda text: click.echo(f"  wait     {text}")):
         yield
 

@@ -58,7 +58,7 @@ def printed(
         from devbridge.runs.lock import daemon_runs
 
         path = function_log(config.logs_dir, function.name)
-        runs = daemon_runs(config.stage_dir / "daemon.lock")
+        runs = daemon_runs(config)
         until = handled(path)
         if runs or until is not None:
             yield from filter(None, kept(path, begin, follow=follow and runs))

@@ -116,6 +116,7 @@ def trigger(
     from devbridge.messages.kinds import is_checked, waits
     from devbridge.payload.check import schema
     from devbridge.runs.invoker import find_job
+    from devbridge.runs.lock import daemon_runs
 
     found = find_job(loaded(config), job)
     chosen = choose(found, on, kind)
@@ -140,7 +141,7 @@ def trigger(
     else:
         for note in _notes(found, done[0]):
             click.echo(note, err=True)
-    if live and not _daemon_runs(config):
+    if live and not daemon_runs(config):
         click.echo(WAITS if waits(chosen) else OFFLINE, err=True)
 
 
@@ -164,12 +165,6 @@ def _is_live(there: Cloud, stage: str, job: Job) -> bool:
     from devbridge.deploy import stage_mode
 
     return job.live and stage_mode(there, job.app.name, stage) == "dev"
-
-
-def _daemon_runs(config: Config) -> bool:
-    from devbridge.runs.lock import daemon_runs
-
-    return daemon_runs(config.stage_dir / "daemon.lock")
 
 
 def _tell(sent: Sent) -> None:

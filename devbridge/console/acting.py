@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Final
 
 from devbridge.console import model
-from devbridge.console.refused import Conflict
+from devbridge.console.refused import Conflict, in_words
 from devbridge.console.runs import wanted
 from devbridge.console.subject import Subject
 from devbridge.constructs import Job
-from devbridge.errors import DevbridgeError, InvalidValue
+from devbridge.errors import InvalidValue
 from devbridge.payload.given import check_accepted, check_json
 from devbridge.runs.base import Wanted
 from devbridge.runs.find import NOT_YET, StageRuns, resumes_at
@@ -101,8 +101,8 @@ def bulk(subject: Subject, asked: model.Bulk) -> model.BulkDone:
     def done(run_id: str) -> model.Undone | None:
         try:
             one(run_id)
-        except DevbridgeError as error:
-            return model.Undone(run_id, error.what)
+        except Exception as error:  # whatever it is, the others are done, and that is to be told
+            return model.Undone(run_id, in_words(error)[1].message)
         return None
 
     with ThreadPoolExecutor(_AT_ONCE, "console-bulk") as pool:
@@ -181,6 +181,6 @@ def _triggered(subject: Subject, job: Job, asked: model.Invocation) -> model.Inv
     with there.explained():
         done = send(sender, chosen, sent)
     note = done.note or f"sent {done.what} {done.id} to {done.to}"
-    if live and waits(chosen) and not daemon_runs(subject.config.stage_dir / "daemon.lock"):
+    if live and waits(chosen) and not daemon_runs(subject.config):
         note += "; it waits for a `devbridge dev`"
     return model.Invoked(done.run or None, note=note)

@@ -18,7 +18,7 @@ from devbridge.runs.lock import daemon_runs
 def there_is(config: Config) -> str | None:
     """A link to the console of the `devbridge dev` that runs here; None: there is none."""
     keys = Keys.read(config.stage_dir / FILE)
-    if keys.launch and daemon_runs(config.stage_dir / "daemon.lock"):
+    if keys.launch and daemon_runs(config):
         return keys.link()
     return None
 

@@ -39,7 +39,8 @@ All else is refused before anything is done: 401 without a session, 403, 405 or 
 CORS headers. Every error is [Failed](#failed).
 
 Times are seconds since the epoch. Payloads, results and checkpoints are *texts* of JSON, so that
-numbers keep all of their digits. Parts of a path are percent-encoded.
+numbers keep all of their digits. Parts of a path are percent-encoded. A field that is not listed
+here is refused, in a query as in a body: 400.
 
 ## What there is
 """
@@ -122,10 +123,18 @@ def _default(field: Any) -> str:
 
 
 def _said(kind: type) -> dict[str, str]:
-    """What stands below each field in the code."""
+    """What stands below each field in the code, of those that it has of others, too."""
+    said: dict[str, str] = {}
+    for each in reversed(kind.__mro__):
+        if each.__module__ == kind.__module__:
+            said |= _said_in(each)
+    return said
+
+
+def _said_in(kind: type) -> dict[str, str]:
     (made,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     assert isinstance(made, ast.ClassDef)  # noqa: S101
-    said, name = {}, ""
+    said, name = dict[str, str](), ""
     for node in made.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             name = node.target.id

@@ -16,10 +16,11 @@ from devbridge.daemon import handlers_file
 from devbridge.daemon.handlers_file import Handlers
 from devbridge.errors import NotFound
 from devbridge.payload.check import schema
-from devbridge.runs.base import Run, Wanted
+from devbridge.runs.base import Run, RunRecord, Wanted
 from devbridge.runs.find import StageRuns
 from devbridge.runs.lock import daemon_runs
 from runner import documents
+from runner.outcome import Failure
 
 RECENT = 20
 """Runs of each that are told."""
@@ -44,9 +45,7 @@ def _last(runs: StageRuns, job: str, *, deployed: bool) -> Sequence[Run]:
 
 
 def _job(subject: Subject, known: Handlers, job: Job, last: Sequence[Run]) -> stage_model.Function:
-    records = [run.record for run in last]
-    errors = (record.failure for record in records if record.failure is not None)
-    error = next((f"{each.type}: {each.message}" for each in errors), None)
+    recent = [_run(run.record) for run in last]
     return stage_model.Function(
         name=job.name,
         kind="job",
@@ -57,27 +56,43 @@ def _job(subject: Subject, known: Handlers, job: Job, last: Sequence[Run]) -> st
         timeout=job.timeout.total_seconds(),
         live=subject.live and job.live,
         broken=_broken(known.jobs.get(job.name), subject.config.root),
-        recent=[
-            stage_model.Last(
-                record.job_id,
-                record.state,
-                record.started_at,
-                None
-                if record.started_at is None or record.ended_at is None
-                else record.ended_at - record.started_at,
-            )
-            for record in records
-        ],
-        last_error=None if error is None else one_line(error),
+        recent=recent,
+        last_error=_last_error(recent),
     )
+
+
+def _run(record: RunRecord) -> stage_model.Last:
+    began, ended = record.started_at, record.ended_at
+    return stage_model.Last(
+        record.job_id,
+        record.state,
+        began or record.created_at,
+        None if began is None or ended is None else ended - began,
+        _error(record.failure),
+    )
+
+
+def _error(failure: Failure | None) -> str | None:
+    return None if failure is None else one_line(f"{failure.type}: {failure.message}")
+
+
+def _last_error(recent: Sequence[stage_model.Last]) -> str | None:
+    return next((each.error for each in recent if each.error is not None), None)
 
 
 def _function(
     subject: Subject, heard: Heard, known: Handlers, function: Function
 ) -> stage_model.Function:
-    requests = [*reversed(heard.requests.get(function.name, ()))]
-    failures = (event.failure for _, event in requests if event.failure is not None)
-    error = next((f"{each.type}: {each.message}" for each in failures), None)
+    recent = [
+        stage_model.Last(
+            event.what,
+            event.how or ("ok" if went_well(event) else "failed"),
+            at - event.seconds,
+            event.seconds,
+            _error(event.failure),
+        )
+        for at, event in reversed(heard.requests.get(function.name, ()))
+    ]
     return stage_model.Function(
         name=function.name,
         kind="function",
@@ -88,16 +103,8 @@ def _function(
         timeout=function.timeout.total_seconds(),
         live=subject.live and function.live,
         broken=_broken(known.functions.get(function.name), subject.config.root),
-        recent=[
-            stage_model.Last(
-                event.what,
-                event.how or ("ok" if went_well(event) else "failed"),
-                at - event.seconds,
-                event.seconds,
-            )
-            for at, event in requests
-        ],
-        last_error=None if error is None else one_line(error),
+        recent=recent,
+        last_error=_last_error(recent),
     )
 
 
@@ -108,7 +115,7 @@ def _handler(code: Job | Function) -> str:
 def _known(subject: Subject) -> Handlers:
     """What the stage's `devbridge dev` knows of handlers, which may be another process."""
     config = subject.config
-    runs = daemon_runs(config.stage_dir / "daemon.lock")
+    runs = daemon_runs(config)
     return (handlers_file.read(config.handlers) if runs else None) or Handlers(subject.since)
 
 

@@ -37,7 +37,8 @@ _NO_SESSION: Final = (
     " with `devbridge console`"
 )
 _PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>devbridge</title>
-<p>This link was used before, or the console has been started anew since.
+<meta name="color-scheme" content="light dark"><meta name="viewport" content="width=device-width">
+<p>This browser is not let in: a link to the console works once, until the console is started anew.
 <p>For a new one: <code>devbridge console</code> in the app's folder. Or <a href="/">try again</a>.
 """
 

@@ -26,6 +26,7 @@ from devbridge.daemon.told import (
     Stopping,
     Told,
     Waits,
+    Who,
 )
 
 REQUESTS: Final = 20
@@ -59,17 +60,15 @@ class Heard:
                 kept = self.requests.setdefault(who.job, deque(maxlen=REQUESTS))
                 kept.append((time.time(), event))
                 self._tell(FUNCTIONS)
-            case Paused(who, _, _, where):
+            case Paused(who, _, _, where) if _has_run(who):
                 self._paused(who.job_id, where)
                 self._tell(RUN + who.job_id)
-            case Printed(who):
-                if who.job_id and not who.function:
-                    self._tell(LOG + who.job_id)
-            case Began(who) | Stopping(who) | Ended(who) | Gone(who):
+            case Printed(who) if _has_run(who):
+                self._tell(LOG + who.job_id)
+            case Began(who) | Stopping(who) | Ended(who) | Gone(who) if _has_run(who):
                 if not isinstance(event, Stopping):
                     self._paused(who.job_id, None)
-                if who.job_id and not who.function:
-                    self._tell(RUN + who.job_id, LOG + who.job_id)
+                self._tell(RUN + who.job_id, LOG + who.job_id)
             case NeverStarted(_, run) | Interrupted(_, run) | HandedOver(_, run):
                 self._tell(RUN + run.job_id, LOG + run.job_id)
             case Arrived(job_id) | Waits(job_id):
@@ -87,6 +86,10 @@ class Heard:
         if self.changed is not None:
             for thing in things:
                 self.changed(thing)
+
+
+def _has_run(who: Who) -> bool:
+    return bool(who.job_id) and not who.function
 
 
 def went_well(request: Answered) -> bool:

@@ -6,11 +6,14 @@ numbers have 53 bits, those of a payload have as many as they have.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from devbridge.runs.model import State
+
+Time = Annotated[float, Meta(ge=0, le=253402300799)]
+"""Seconds since the epoch, until the end of the year 9999."""
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -164,25 +167,30 @@ class Line(Struct, frozen=True):
     """null: nowhere."""
 
 
-class RunsWanted(Struct, frozen=True):
-    """Which runs are listed; what is left out is any."""
+class Filter(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which runs; what is left out is any."""
 
     job: str | None = None
     state: str = ""
     """One or more, with commas between."""
-    since: float | None = None
-    until: float | None = None
+    since: Time | None = None
+    until: Time | None = None
     trigger: str = ""
     """Its kind and its name: ``queue orders``."""
     text: str = ""
     """In the payload, the error or the id. ASCII letters are the same in either case."""
+
+
+class RunsWanted(Filter, frozen=True, forbid_unknown_fields=True):
+    """Which runs are listed."""
+
     log: str = ""
     """In what the run has printed: a page may have few runs, or none, and `after` all the same."""
     limit: int = 100
     after: str | None = None
 
 
-class LogWanted(Struct, frozen=True):
+class LogWanted(Struct, frozen=True, forbid_unknown_fields=True):
     """Which lines of a log, or which text in it."""
 
     start: int = field(default=0, name="from")
@@ -194,7 +202,7 @@ class LogWanted(Struct, frozen=True):
     """Or before it."""
 
 
-class Invocation(Struct, frozen=True):
+class Invocation(Struct, frozen=True, forbid_unknown_fields=True):
     """A run that is asked for."""
 
     job: str
@@ -218,7 +226,7 @@ class Invoked(Struct, frozen=True):
     note: str | None = None
 
 
-class Replay(Struct, frozen=True):
+class Replay(Struct, frozen=True, forbid_unknown_fields=True):
     """The same job again."""
 
     payload: str | None = None
@@ -237,22 +245,11 @@ class Cancelled(Struct, frozen=True):
     """Seconds from now in which its process may end by itself; null: it does not run here."""
 
 
-class Nothing(Struct, frozen=True):
+class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
     """An empty object."""
 
 
-class Filter(Struct, frozen=True):
-    """Which runs."""
-
-    job: str | None = None
-    state: str = ""
-    since: float | None = None
-    until: float | None = None
-    trigger: str = ""
-    text: str = ""
-
-
-class Bulk(Struct, frozen=True):
+class Bulk(Struct, frozen=True, forbid_unknown_fields=True):
     """The same for many runs."""
 
     action: Literal["replay", "cancel"]
@@ -296,7 +293,7 @@ class Failed(Struct, frozen=True):
     error: Error
 
 
-class EventsWanted(Struct, frozen=True):
+class EventsWanted(Struct, frozen=True, forbid_unknown_fields=True):
     """What a stream tells besides which runs have changed."""
 
     run: str | None = None

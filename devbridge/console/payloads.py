@@ -4,8 +4,8 @@ samples. Saved ones are plain files of the app, to be shared with it."""
 from __future__ import annotations
 
 import json
-import os
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,8 @@ RECENT: Final = 10
 LARGEST: Final = 256 * 1024
 """Bytes of a payload that is offered."""
 _LOOKED: Final = 50
+_WRITING: Final = threading.Lock()
+"""Pages ask at the same time."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
 
 
@@ -53,10 +55,13 @@ def save(subject: Subject, job: str, name: str, payload: str) -> None:
     """
     path = _path(subject, job, name)
     text = check_json(payload.encode("utf-8", "surrogatepass"), "the payload", "correct it")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
-    new.write_text(text if text.endswith("\n") else f"{text}\n", "utf-8", "surrogatepass")
-    new.replace(path)
+    with _WRITING:
+        if path.is_dir():
+            raise InvalidValue("a folder has that name", where=str(path), remedy="use another one")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_suffix(".new")
+        new.write_text(text if text.endswith("\n") else f"{text}\n", "utf-8", "surrogatepass")
+        new.replace(path)
 
 
 def forget(subject: Subject, job: str, name: str) -> None:
@@ -66,13 +71,13 @@ def forget(subject: Subject, job: str, name: str) -> None:
         NotFound: there is none of that name.
     """
     path = _path(subject, job, name)
-    try:
+    with _WRITING:
+        if not path.is_file():
+            raise NotFound(f"no payload {name!r} of job {job!r} is saved", where=str(path))
         path.unlink()
-    except FileNotFoundError:
-        raise NotFound(f"no payload {name!r} of job {job!r} is saved", where=str(path)) from None
-    for folder in (path.parent, path.parent.parent):
-        if not any(folder.iterdir()):
-            folder.rmdir()
+        for folder in (path.parent, path.parent.parent):
+            if not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def _folder(subject: Subject, job: Job) -> Path:
@@ -111,7 +116,9 @@ def _recent(subject: Subject, job: Job) -> Iterator[stage_model.Recent]:
 
 def _saved(folder: Path) -> Iterator[stage_model.Named]:
     for path in sorted(folder.glob("*.json")):
-        if _NAME.fullmatch(path.stem) and os.path.getsize(path) <= LARGEST:  # noqa: PTH202
+        if not (_NAME.fullmatch(path.stem) and path.is_file()):
+            continue
+        if path.stat().st_size <= LARGEST:
             yield stage_model.Named(path.stem, json_text(path.read_bytes().rstrip(b"\n")))
 
 

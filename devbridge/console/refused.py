@@ -22,6 +22,7 @@ from devbridge.errors import (
     PayloadError,
     PayloadInvalid,
 )
+from devbridge.folders import explained
 from devbridge.redaction import redacted
 
 log = logging.getLogger(__name__)
@@ -53,17 +54,24 @@ def status(found: HTTPStatus) -> tuple[HTTPStatus, bytes]:
 
 def by(error: Exception) -> tuple[HTTPStatus, bytes]:
     """The answer that an error makes."""
+    found, told = in_words(error)
+    return found, _body(told)
+
+
+def in_words(error: Exception) -> tuple[HTTPStatus, model.Error]:
+    """What an error is, for who looks at the console. A defect of ours is logged."""
+    if isinstance(error, OSError):  # a full disk, or a file that cannot be used
+        error = explained(error) or error
     if isinstance(error, DevbridgeError):
         found = next(each for kind, each in _STATUSES if isinstance(error, kind))
-        return found, _body(_told(error))
+        return found, _told(error)
     if isinstance(error, msgspec.MsgspecError):
-        return HTTPStatus.BAD_REQUEST, _body(model.Error("InvalidRequest", str(error)))
+        return HTTPStatus.BAD_REQUEST, model.Error("InvalidRequest", str(error))
     if type(error).__module__.startswith("botocore."):
-        name = type(error).__name__
-        return HTTPStatus.BAD_GATEWAY, _body(model.Error(name, redacted(str(error))))
+        return HTTPStatus.BAD_GATEWAY, model.Error(type(error).__name__, redacted(str(error)))
     log.error("the console could not answer", exc_info=error)
     what = f"{type(error).__name__}: see devbridge's log (--verbose)"
-    return HTTPStatus.INTERNAL_SERVER_ERROR, _body(model.Error("InternalError", what))
+    return HTTPStatus.INTERNAL_SERVER_ERROR, model.Error("InternalError", what)
 
 
 def _told(error: DevbridgeError) -> model.Error:

@@ -20,7 +20,7 @@ PATIENCE = 1.0
 _AT_ONCE = 20
 
 
-def wanted(asked: model.RunsWanted | model.Filter) -> Wanted:
+def wanted(asked: model.Filter) -> Wanted:
     """
     Raises:
         InvalidValue: there is no such state.

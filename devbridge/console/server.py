@@ -83,7 +83,10 @@ class Server:
             return
         route, parts = found
         if (own := self._own.get(route.call)) is not None:
-            own(request, exchange, parts)
+            try:
+                own(request, exchange, parts)
+            except Exception as error:
+                _answer(exchange, *refused.by(error))
             return
         self._go_on(self._ask(exchange, lambda: _called(self.api, route, request, parts)))
 
@@ -172,8 +175,15 @@ def _called(
     if route.body is not None:
         if request.too_large:
             return refused.status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        given["body"] = msgspec.json.decode(request.body or b"{}", type=route.body)
+        given["body"] = _body(request, route.body)
     return route.status, msgspec.json.encode(getattr(api, route.call)(**given))
+
+
+def _body(request: Request, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(request.body or b"{}", type=kind)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"it is not UTF-8: {error}") from None
 
 
 def _query(request: Request, kind: Any) -> Any:

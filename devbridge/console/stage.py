@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
+from devbridge import names
 from devbridge.cloud.session import Cloud
 from devbridge.console import stage_model
 from devbridge.console.subject import Subject
@@ -80,7 +81,8 @@ def deployments(happened: Sequence[Mapping[str, Any]]) -> Iterator[stage_model.D
         status = str(event["ResourceStatus"])
         if event["ResourceType"] != _STACK or event["PhysicalResourceId"] != event["StackId"]:
             name = str(event["LogicalResourceId"])
-            if end is not None and not status.endswith("IN_PROGRESS"):
+            settled = not status.endswith("IN_PROGRESS")
+            if end is not None and settled and event["ResourceType"] != names.STAMP:
                 word = status.lower().replace("_", " ")
                 changes.setdefault(
                     name, stage_model.Changed(name, str(event["ResourceType"]), word)

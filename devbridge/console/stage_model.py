@@ -32,7 +32,7 @@ class Payloads(Struct, frozen=True):
     samples: list[Named]
 
 
-class Text(Struct, frozen=True):
+class Text(Struct, frozen=True, forbid_unknown_fields=True):
     """A payload to be kept."""
 
     payload: str
@@ -59,7 +59,10 @@ class Last(Struct, frozen=True):
     state: str
     """A run's; of an API function's request what it was answered with: ``202``, or ``failed``."""
     started_at: float | None
+    """Seconds since the epoch; of a run that has not started, when it was asked for."""
     seconds: float | None
+    error: str | None
+    """In one line: its type and message."""
 
 
 class Function(Struct, frozen=True, kw_only=True):
@@ -186,7 +189,7 @@ class DeadLetters(Struct, frozen=True, kw_only=True):
     """There are more messages than these."""
 
 
-class Redrive(Struct, frozen=True):
+class Redrive(Struct, frozen=True, forbid_unknown_fields=True):
     """Messages that are to be sent back to where they came from."""
 
     queue: str

@@ -69,10 +69,10 @@ class Streams:
         known = self._changes.known(last_event) if last_event else self._changes.number
         missed = known is not None and self._changes.since(known) is None
         page.knows = self._changes.number if known is None or missed else known
-        hello = {"event": "hello", "data": f'{{"instance":"{self._changes.instance}"}}'}
-        self._send(page, page.knows, _event(**hello))
+        hello = f'{{"instance":"{self._changes.instance}"}}'.encode()
+        self._send(page, page.knows, event("hello", hello))
         if known is None or missed:
-            self._send(page, page.knows, _event("reset", "{}"))
+            self._send(page, page.knows, _RESET)
         self._pages.add(page)
         if page.log is not None:
             self._changes.add(page.log)
@@ -145,7 +145,7 @@ class Streams:
         for page, new in news.items():
             events = [told[thing] for thing in new or () if page.wants(thing) and thing in told]
             if new is None:
-                events = [_event("reset", "{}")]
+                events = [_RESET]
             page.knows = number
             self._send(page, number, b"".join(events) or b": \n\n")
 
@@ -156,10 +156,9 @@ class Streams:
         page.exchange.write(events)
 
 
-def _event(event: str, data: str) -> bytes:
-    return f"event: {event}\ndata: {data}\n\n".encode()
-
-
 def event(name: str, data: bytes) -> bytes:
     """An event of a page's stream. `data`: JSON without line ends."""
     return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"
+
+
+_RESET: Final = event("reset", b"{}")

@@ -19,8 +19,11 @@ _EVENT: Final = ',"event":'
 
 def json_text(body: bytes) -> str:
     """A JSON text for a browser: halves of surrogate pairs, which JSON allows and no encoding has,
-    are written as JSON writes them."""
-    text = body.decode("utf-8", "surrogatepass")
+    are written as JSON writes them. A file may have what is no text at all: that can be seen."""
+    try:
+        text = body.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        text = body.decode("utf-8", "replace")
     return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

@@ -34,12 +34,14 @@ class _Run:
     before: tuple[float, Usage] | None = None
     ended: bool = False
 
+    def is_due(self, at: float) -> bool:
+        """Whether it is to be looked at."""
+        return self.before is None or at - self.before[0] >= self.pause * 0.9
+
     def add(self, at: float, now: Usage) -> None:
         """A look at it."""
         if self.before is not None:
             since, then = self.before
-            if at - since < self.pause * 0.9:
-                return
             share = max(0.0, now.cpu - then.cpu) / max(at - since, 0.001) * 100
             self.points.append((at, round(share, 1), now.memory))
         self.before = at, now
@@ -79,7 +81,8 @@ class Usages:
                 self._runs.move_to_end(who.job_id)
                 while len(self._runs) > KEPT:
                     self._runs.popitem(last=False)
-                self._take()
+                self._look_at(run)
+                self._go_on()
             case Ended(who) | Gone(who):
                 if (ended := self._runs.get(who.job_id)) and ended.worker == who.worker_id:
                     ended.ended = True
@@ -98,12 +101,18 @@ class Usages:
 
     def _take(self) -> None:
         """Look at all that run, and again while any does."""
-        self.close()
-        at, going = self._now(), False
+        self._timer = None
         for run in self._runs.values():
-            found = None if run.ended or run.pid is None else self._look(run.pid)
+            self._look_at(run)
+        self._go_on()
+
+    def _look_at(self, run: _Run) -> None:
+        at = self._now()
+        if not run.ended and run.pid is not None and run.is_due(at):
+            found = self._look(run.pid)
             if found is not None:
                 run.add(at, found)
-            going = going or not run.ended
-        if going:
+
+    def _go_on(self) -> None:
+        if self._timer is None and not all(run.ended for run in self._runs.values()):
             self._timer = asyncio.get_running_loop().call_later(EVERY, self._take)

@@ -164,27 +164,24 @@ class Daemon:
     def _make_listener(self, topics: Topics) -> Hearing:
         self._dispatcher.topics, self._dispatcher.tell = topics, self._narrator.tell
         return Hearing(
-            lambda: self._processes,
+            lambda id_: self._processes.worker(id_),  # noqa: PLW0108 - they are made after this
             self._launcher,
             self._reloading,
             self._reports,
+            self._narrator,
             post=lambda event: self.handle([event]),
             reached=self._ledger.note_checkpoint,
         )
 
     def _make_processes(self, workshop: Workshop) -> Processes:
         return Processes(
-            root=self._settings.root,
-            notes=self._settings.notes,
-            python=self._settings.python,
-            launcher=workshop.launcher,
-            runtime_api=self._runtime_api,
-            environment=workshop.environment,
-            narrator=self._narrator,
+            self._settings,
+            workshop,
+            self._runtime_api,
+            self._narrator,
             post=lambda event: self.handle([event]),
             closed=self._worker_gone,
             heard=self._listener.worker_modules,
-            debug=lambda: workshop.debug,
         )
 
     # --- life -------------------------------------------------------------------------------

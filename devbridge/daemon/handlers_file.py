@@ -17,6 +17,7 @@ import msgspec
 
 from devbridge.daemon.told import AppBroken, Broken, Deployed, Reloaded, Told
 from devbridge.folders import write_private
+from devbridge.runs.model import function_key
 from runner import documents
 
 
@@ -25,7 +26,7 @@ class Handlers(msgspec.Struct):
 
     since: float
     reloaded: dict[str, float] = {}
-    """When each job or function was loaded again last."""
+    """When each job or function, by its key, was loaded again last."""
     jobs: dict[str, dict[str, Any]] = {}
     """Why those that cannot be loaded cannot: a failure's document."""
     functions: dict[str, dict[str, Any]] = {}
@@ -54,16 +55,16 @@ class HandlersFile:
             case Broken(name, failure, function=function):
                 broken = known.functions if function else known.jobs
                 broken[name] = documents.document(failure)
-            case Reloaded(name):
-                for broken in (known.jobs, known.functions):
-                    broken.pop(name, None)
-                known.reloaded[name] = self._now()
+            case Reloaded(name, function=function):
+                (known.functions if function else known.jobs).pop(name, None)
+                known.reloaded[function_key(name) if function else name] = self._now()
             case AppBroken(error):
                 known.app = error
-            case Deployed(jobs):
+            case Deployed(jobs, functions):
                 known.app = ""
-                for gone in known.jobs.keys() - set(jobs):
-                    del known.jobs[gone]
+                for broken, there in ((known.jobs, jobs), (known.functions, functions)):
+                    for gone in broken.keys() - set(there):
+                        del broken[gone]
             case _:
                 return
         self._write()

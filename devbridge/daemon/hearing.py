@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from devbridge.daemon import lines
+from devbridge.daemon.asides import Asides
 from devbridge.daemon.events import (
     Event,
     Halted,
@@ -15,42 +15,46 @@ from devbridge.daemon.events import (
     StandbyReady,
 )
 from devbridge.daemon.imports import Reports
-from devbridge.daemon.processes import Processes
+from devbridge.daemon.narrator import Narrator
+from devbridge.daemon.processes import Worker
 from devbridge.daemon.reloading import Reloading
-from devbridge.daemon.told import Mood
 from devbridge.workers.base import Launcher
 from devbridge.workers.modules import Modules
 from runner.outcome import Failure
 
 
-class Hearing:
+class Hearing(Asides[Worker]):
     """Posts what the supervisor has to know, and tells the rest to those whom it concerns
     (`devbridge.daemon.listeners.Listener`).
 
     Args:
-        processes: the workers' processes; they are made after this.
+        worker: the worker of an id, until its end.
         post: takes each event.
         reached: takes each checkpoint, a JSON text, and the id of its run.
     """
 
     def __init__(
         self,
-        processes: Callable[[], Processes],
+        worker: Callable[[str], Worker | None],
         launcher: Launcher,
         reloading: Reloading,
         reports: Reports,
+        narrator: Narrator,
         *,
         post: Callable[[Event], None],
         reached: Callable[[str, bytes], None],
     ) -> None:
-        self._processes = processes
+        super().__init__(
+            worker,
+            narrator,
+            whose="jobs",
+            halted=lambda worker_id, halted: post(Halted(worker_id, halted)),
+        )
         self._launcher = launcher
         self._reloading = reloading
         self._reports = reports
         self._post = post
         self._reached = reached
-        self._missed: set[str] = set()
-        """Variables of the shell that jobs have looked for, and of which that was said."""
 
     def worker_ready(self, worker_id: str) -> None:
         """The handler is loaded."""
@@ -79,7 +83,7 @@ class Hearing:
 
     def worker_modules(self, worker_id: str, modules: Modules) -> None:
         """The worker has imported these. One that holds what no run may get is replaced."""
-        worker = self._processes().worker(worker_id)
+        worker = self._worker(worker_id)
         if worker is None:
             return
         stale = False
@@ -88,32 +92,3 @@ class Hearing:
         self._reports.add(worker.job, modules, worker.launched_at)
         if self._launcher.reported(worker.job, modules) or stale:
             self._reloading.renew(worker.job)
-
-    def worker_missed(self, worker_id: str, name: str) -> None:
-        """The job's code looked up a variable that the shell has and the job does not get."""
-        worker = self._processes().worker(worker_id)
-        if worker is not None and name not in self._missed:
-            self._missed.add(name)
-            self._processes().remark(worker_id, lines.missed(worker.job, name), Mood.WARN)
-
-    def worker_mutes(self, worker_id: str, beginnings: Sequence[str]) -> None:
-        """What the worker's own inspector prints is no output of a run."""
-        self._processes().mute(worker_id, beginnings)
-
-    def worker_debugs(self, worker_id: str, url: str) -> None:
-        """The worker waits for a debugger."""
-        self._processes().remark(worker_id, lines.debugger(url), Mood.PLAIN)
-
-    def worker_halted(self, worker_id: str, halted: bool) -> None:
-        """The worker is halted for a debugger, or goes on."""
-        self._processes().halted(worker_id, halted)
-        self._post(Halted(worker_id, halted))
-
-    def worker_paused(self, worker_id: str, where: str | None) -> None:
-        """A debugger has stopped the worker there, or (None) lets it go on."""
-        self._processes().paused(worker_id, where)
-
-    def credentials_failed(self, worker_id: str, message: str) -> None:
-        """The worker has asked for credentials, and there are none."""
-        what = f"no credentials for the worker: {message}"
-        self._processes().remark(worker_id, what, Mood.BAD)

@@ -173,6 +173,8 @@ class _Connection(asyncio.Protocol):
         self._patience: asyncio.TimerHandle | None = None
         self._gathered: list[bytes] | None = None
         """While requests are read: the answers to them, which go out together."""
+        self._takes = True
+        """The peer takes what it is sent; one that does not is not answered any more."""
 
     @property
     def closed(self) -> bool:
@@ -195,6 +197,14 @@ class _Connection(asyncio.Protocol):
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.disconnected()
+
+    def pause_writing(self) -> None:
+        self._takes = False
+
+    def resume_writing(self) -> None:
+        self._takes = True
+        if self._exchange is None:
+            self._advance()
 
     def abort(self) -> None:
         self._server.strangers.pop(self, None)
@@ -220,7 +230,7 @@ class _Connection(asyncio.Protocol):
         except h11.RemoteProtocolError as error:
             self._refuse(error)
             return
-        if self._exchange is None:
+        if self._exchange is None and self._takes:
             self._advance()
         elif len(self._http.trailing_data[0]) > MAX_HEAD:
             self.abort()  # it sends without end instead of waiting for its answer
@@ -260,7 +270,7 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
     def _read(self) -> None:
-        while self._exchange is None and self._transport is not None:
+        while self._exchange is None and self._takes and self._transport is not None:
             event = self._http.next_event()
             match event:
                 case h11.Request():

@@ -13,7 +13,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Generic, TypeVar
@@ -22,11 +22,13 @@ from devbridge.daemon.capture import Capture
 from devbridge.daemon.halts import Halts
 from devbridge.daemon.memory import OomKills
 from devbridge.daemon.narrator import Narrator
-from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
+from devbridge.daemon.notes import HALTED, IMPORT, note
+from devbridge.daemon.runtime_api import RuntimeApi
+from devbridge.daemon.settings import Settings, Workshop
 from devbridge.daemon.told import Mood, Printed, Remarked, Who
 from devbridge.errors import BundleError, DevbridgeError
 from devbridge.runs.model import CodeSpec, Exit
-from devbridge.workers.base import Launcher, Process, WorkerSpec
+from devbridge.workers.base import Process, WorkerSpec
 from devbridge.workers.modules import Modules, that_mend
 from devbridge.workers.rlimits import is_short, require_room
 from runner import outcome, stuck
@@ -112,28 +114,17 @@ class Launching(Generic[W]):
 
     def __init__(
         self,
-        *,
-        root: Path,
-        notes: Path,
-        python: Path,
-        launcher: Launcher,
+        settings: Settings,
+        workshop: Workshop,
         runtime_api: RuntimeApi,
-        environment: Callable[[CodeSpec, WorkerAddress], Mapping[str, str]],
         narrator: Narrator,
         starts: Starts[W],
-        debug: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`notes` is the folder for what workers note of slow imports, and what is noted for them.
-        `debug`: whether workers are to be open to debuggers."""
-        self._root = root
-        self._notes = notes
-        self._python = python
-        self._launcher = launcher
+        self._settings = settings
+        self._workshop = workshop
         self._runtime_api = runtime_api
-        self._environment = environment
         self._narrator = narrator
         self._starts = starts
-        self._debug = debug
         self.oom_kills = OomKills()
 
     def pipe(self, starting: int) -> tuple[int, int]:
@@ -153,8 +144,8 @@ class Launching(Generic[W]):
 
     def begin(self, worker: W, reader: int) -> None:
         """Read what it prints."""
-        if self._debug():
-            worker.halts = Halts(self._notes / f"halted-{os.getpid()}-{worker.id}")
+        if self._workshop.debug:
+            worker.halts = Halts(note(self._settings.notes, HALTED, worker.id))
         worker.capture = Capture(
             reader,
             lambda data: self._printed(worker, data),
@@ -214,26 +205,26 @@ class Launching(Generic[W]):
 
     def _import_note(self, worker: W) -> Path:
         """Where it notes which line it is at, if its import takes long."""
-        return self._notes / f"import-{os.getpid()}-{worker.id}"
+        return note(self._settings.notes, IMPORT, worker.id)
 
     def _still_importing(self, worker: W) -> None:
         if worker.process is not None and not self._runtime_api.is_ready(worker.id):
             what = f"the handler is still being imported after {IMPORT_NOTICE:g} s"
-            if place := stuck.place(str(self._import_note(worker)), str(self._root)):
+            if place := stuck.place(str(self._import_note(worker)), str(self._settings.root)):
                 what = f"{what}, at {place}"
             self._narrator.tell(Remarked(worker.who, what, Mood.WARN))
 
     async def _run(self, worker: W, spec: CodeSpec, output_fd: int, record: bool) -> Exit:
         try:
             address = self._runtime_api.add_worker(worker.id, spec.role_arn, spec.runtime)
-            worker.process = await self._launcher.launch(
+            worker.process = await self._workshop.launcher.launch(
                 WorkerSpec(
                     worker_id=worker.id,
-                    root=self._root,
+                    root=self._settings.root,
                     handler=spec.handler,
-                    python=self._python,
+                    python=self._settings.python,
                     environment={
-                        **self._environment(spec, address),
+                        **self._workshop.environment(spec, address),
                         **({"DEVBRIDGE_RECORD": "1"} if record else {}),
                         stuck.NOTE: str(self._import_note(worker)),
                     },

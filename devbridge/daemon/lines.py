@@ -135,7 +135,7 @@ def waits(wait: Waits, count: int, style: Style) -> str:
     return f"{style.warn('Waiting')} {wait.job}: {runs}{taken} ({limit})"
 
 
-def missed(whose: str, name: str, kind: str = "jobs") -> str:
+def missed(whose: str, name: str, kind: str) -> str:
     """Code looked up a variable that the shell has and what runs here does not get."""
     what = f"which your shell has and {kind} do not get"
     return f"{whose} looks for {name}, {what}: {how_to_pass(name)}"

@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 from devbridge.daemon import lines
@@ -26,21 +25,18 @@ from devbridge.daemon.events import (
 )
 from devbridge.daemon.launching import Launched, Launching, Starts
 from devbridge.daemon.narrator import Narrator
-from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
+from devbridge.daemon.runtime_api import RuntimeApi
+from devbridge.daemon.settings import Settings, Workshop
 from devbridge.daemon.told import (
     Began,
     Ended,
     Gone,
-    Mood,
     Noted,
-    Paused,
-    Remarked,
     Stopping,
 )
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
-from devbridge.runs.model import CodeSpec, JobSpec
-from devbridge.workers.base import Launcher
+from devbridge.runs.model import JobSpec
 from devbridge.workers.modules import Modules
 from runner import outcome
 from runner.invocation import Invocation
@@ -70,23 +66,18 @@ class Processes:
 
     def __init__(
         self,
-        *,
-        root: Path,
-        notes: Path,
-        python: Path,
-        launcher: Launcher,
+        settings: Settings,
+        workshop: Workshop,
         runtime_api: RuntimeApi,
-        environment: Callable[[CodeSpec, WorkerAddress], Mapping[str, str]],
         narrator: Narrator,
+        *,
         post: Callable[[Event], None],
         closed: Callable[[str], None],
         heard: Callable[[str, Modules], None],
-        debug: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`notes` is the folder for what workers note of slow imports, and what is noted for them.
-        `post` takes each event; `closed` takes a run's id when its worker is gone and all that it
-        has printed was told. `heard` takes what a worker that could not be started would have read.
-        `debug`: whether workers are to be open to debuggers."""
+        """`post` takes each event; `closed` takes a run's id when its worker is gone and all that
+        it has printed was told. `heard` takes what a worker that could not be started would have
+        read."""
         self._runtime_api = runtime_api
         self._narrator = narrator
         self._post = post
@@ -97,17 +88,7 @@ class Processes:
             heard=heard,
             lost=self._lost,
         )
-        self._launching = Launching(
-            root=root,
-            notes=notes,
-            python=python,
-            launcher=launcher,
-            runtime_api=runtime_api,
-            environment=environment,
-            narrator=narrator,
-            starts=starts,
-            debug=debug,
-        )
+        self._launching = Launching(settings, workshop, runtime_api, narrator, starts)
         self._workers: dict[str, Worker] = {}
 
     def __len__(self) -> int:
@@ -195,26 +176,6 @@ class Processes:
         """Tell what the worker has printed until now."""
         if worker := self._workers.get(worker_id):
             worker.capture.drain()
-
-    def remark(self, worker_id: str, text: str, mood: Mood) -> None:
-        """Tell a sentence about a worker, if it is still there."""
-        if worker := self._workers.get(worker_id):
-            self._narrator.tell(Remarked(worker.who, text, mood))
-
-    def paused(self, worker_id: str, where: str | None) -> None:
-        """Tell where a debugger has stopped a worker's run, or (None) that it goes on."""
-        if worker := self._workers.get(worker_id):
-            self._narrator.tell(Paused(worker.who, lines.paused(where), Mood.PLAIN, where))
-
-    def mute(self, worker_id: str, beginnings: Sequence[str]) -> None:
-        """From now on, lines with these beginnings are none of its code's."""
-        if worker := self._workers.get(worker_id):
-            worker.mute(beginnings)
-
-    def halted(self, worker_id: str, halted: bool) -> None:
-        """A debugger has halted the worker, or it goes on."""
-        if worker := self._workers.get(worker_id):
-            worker.halted(halted)
 
     def signal(self, worker_id: str, number: signal.Signals, grace: float = 0.0) -> None:
         """Signal the worker's process group; `grace` is how long it has until the next signal, in

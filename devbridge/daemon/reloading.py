@@ -197,7 +197,8 @@ class Reloading:
         if since is None:
             return
         more = any(each.saved_at is not None for each in self._reloads.values())
-        self._narrator.tell(Reloaded(self._name(job), time.monotonic() - since, more))
+        seconds, name = time.monotonic() - since, self._name(job)
+        self._narrator.tell(Reloaded(name, seconds, more, function=name != job))
         self._code_saved.set()
         if self._rerun is not None and (events := self._rerun.reloaded(job)):
             asyncio.get_running_loop().call_soon(self._post, events)

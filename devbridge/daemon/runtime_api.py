@@ -359,6 +359,8 @@ class RuntimeApi:
             exchange.answer(HTTPStatus.BAD_REQUEST, bad)
         else:
             exchange.answer(HTTPStatus.ACCEPTED, json.dumps(answer).encode())
+        if worker.id not in self._workers:  # it has gone while a debugger was got ready for it
+            debuggers.forget(worker.id)
 
     async def _fetch(
         self, get: Callable[[str], Any], worker: _Worker, role_arn: str, exchange: Exchange

@@ -202,6 +202,8 @@ class Reloaded:
     seconds: float
     more: bool = False
     """Others are being loaded again, too."""
+    function: bool = False
+    """It is a live function."""
 
 
 @dataclass(frozen=True, slots=True)

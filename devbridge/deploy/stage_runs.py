@@ -56,9 +56,8 @@ def opened(
         live = None
         if config.ledger.exists():
             book = stack.enter_context(LedgerReader.open(config.ledger))
-            lock = config.stage_dir / "daemon.lock"
             queued = Queued(config.stage_dir)
-            live = LedgerStore(book, config.logs_dir, invoker, lambda: daemon_runs(lock), queued)
+            live = LedgerStore(book, config.logs_dir, invoker, lambda: daemon_runs(config), queued)
         yield StageRuns(
             live=live,
             deployed=DeployedStore(app, there, config.stage, missing, at),

@@ -17,6 +17,7 @@ from typing import Final, Self
 
 from devbridge.emulator.state import try_lock
 from devbridge.folders import private_file
+from devbridge.pids import lives
 
 FILE: Final = "users"
 """In the cloud's folder: what users lock."""
@@ -72,7 +73,7 @@ def users_of(cloud_dir: Path) -> list[str]:
     with suppress(OSError):
         for path in sorted(cloud_dir.glob(f"{_NAMED}*")):
             pid = path.name.removeprefix(_NAMED).partition("-")[0]
-            if pid.isdigit() and _alive(int(pid)):
+            if pid.isdigit() and lives(int(pid)):
                 found.append(f"{path.read_text(encoding='utf-8')}, pid {pid}")
             else:
                 path.unlink(missing_ok=True)
@@ -82,13 +83,3 @@ def users_of(cloud_dir: Path) -> list[str]:
 def unused(cloud_dir: Path) -> int | None:
     """A lock by which nobody can begin to use the cloud until it is closed; None: it is in use."""
     return try_lock(cloud_dir, fcntl.LOCK_EX, FILE)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return True

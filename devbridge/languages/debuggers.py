@@ -20,6 +20,10 @@ from devbridge.sources.runtimes import DEFAULT, Name, language_of
 from devbridge.workers.debugging import Debuggee, Debugger, DebugListener
 
 
+async def _nothing() -> None:
+    pass
+
+
 class Debuggers:
     """The debuggers of all languages, from `start` to `close`.
 
@@ -36,14 +40,14 @@ class Debuggers:
         wait: float,
         *,
         wanted: bool = True,
-        opened: Callable[[], Awaitable[None]] | None = None,
+        opened: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
         self.wanted = wanted
         self._opened = opened
         self._place = place
         self._wait = wait
         self._started: dict[Name, Debugger | None] = {}
-        self._starting = asyncio.Lock()
+        self._starting, self._opening = asyncio.Lock(), asyncio.Lock()
         self._closed = False
 
     async def start(self, runtimes: Iterable[str]) -> None:
@@ -60,9 +64,16 @@ class Debuggers:
         needed = dict.fromkeys(runtimes)
         for language in dict.fromkeys(map(_language, needed)):
             await asyncio.to_thread(LANGUAGES[language].require_debugger, self._place.python)
-        before, self.wanted = self.wanted, True
-        if not before and self._opened is not None:
-            await self._opened()
+            if language in self._started and self._started[language] is None:
+                del self._started[language]  # who asks again has mended what was in the way
+        async with self._opening:
+            if not self.wanted:
+                self.wanted = True  # of the workers that are launched now
+                try:
+                    await self._opened()
+                except BaseException:
+                    self.wanted = False
+                    raise
         await self.start(needed)  # it says where to attach: what begins after that can be stopped
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from devbridge.errors import DevbridgeError
 from devbridge.languages.debuggers import Debuggers
 
 PATIENCE: Final = 30.0
@@ -32,4 +33,10 @@ class Switch:
     def open(self) -> None:
         """See `devbridge.console.subject.Debugging`."""
         opening = self._debuggers.open(self._runtimes())
-        asyncio.run_coroutine_threadsafe(opening, self._loop).result(PATIENCE)
+        try:
+            asyncio.run_coroutine_threadsafe(opening, self._loop).result(PATIENCE)
+        except TimeoutError:
+            raise DevbridgeError(
+                f"the debuggers are not there after {PATIENCE:g} s: they are still being started",
+                remedy="wait for the line `Debugger` in the terminal of `devbridge dev`",
+            ) from None

@@ -20,6 +20,7 @@ from devbridge.console.door import Door
 from devbridge.constructs import App
 from devbridge.constructs.load import load_app
 from devbridge.daemon.daemon import Daemon
+from devbridge.daemon.notes import sweep
 from devbridge.daemon.terminal import Terminal
 from devbridge.durations import spelled
 from devbridge.emulator.embedded import EmbeddedCloud, embedded_cloud
@@ -75,7 +76,8 @@ def develop(
     if config.timeout is not None:
         voice(f"an attempt may take {spelled(config.timeout)} here, whatever its job says")
     with contextlib.ExitStack() as stack:
-        stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
+        stack.enter_context(only_one(config.lock, config.stage))
+        sweep(config.state_dir)
         stack.enter_context(_debug_log(config, voice))
         unloaded = Unloaded()
         types = stack.enter_context(

@@ -124,18 +124,18 @@ def disable(read: Read) -> None:
 
     client = connect(read.config, read.endpoint_url).client("lambda")
     for uuid in read.mappings:
-        if _has_followed(read.config.stage_dir / "daemon.lock", read.daemon):
+        if _has_followed(read.config, read.daemon):
             return
         client.update_event_source_mapping(UUID=uuid, Enabled=False)
 
 
-def _has_followed(lock: Path, daemon: int) -> bool:
+def _has_followed(config: Config, daemon: int) -> bool:
     """Whether a process runs the stage, and not the one that has gone, which may still be there as
     long as nobody has asked how it has ended."""
     with suppress(OSError):
-        if lock.read_text(encoding="utf-8").strip() == f"{daemon}":
+        if config.lock.read_text(encoding="utf-8").strip() == f"{daemon}":
             return False
-    return daemon_runs(lock)
+    return daemon_runs(config)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,10 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Final, Protocol, TypeAlias
 
 from devbridge.errors import CloudError, InvokeError, NotFound, UnknownJob, UnknownRun
-from devbridge.protocol.codec import is_id
-from devbridge.runs.base import Cancellation, Found, Run, RunRecord, Started, Step, Wanted, told
+from devbridge.runs.base import Cancellation, Run, RunRecord, Started, Step, told
 from devbridge.runs.builds import is_build_id
 from devbridge.runs.deciding import FORGOTTEN, Decided, Known, decide
 from devbridge.runs.kept import RESULT_DAYS
@@ -23,18 +21,12 @@ from devbridge.runs.model import State
 from devbridge.runs.providers.known import FIRST
 from devbridge.runs.reading import Reader
 from devbridge.runs.records import Log
-from devbridge.runs.searching import fits
 from devbridge.runs.starting import Starter
 from runner import documents
 from runner.outcome import Failure
-from runner.places import Places
 
 POLL: Final = 2.0
 """Seconds between two questions about one run."""
-_PAGE: Final = 50
-"""Runs of the list whose records are read at once, when only some of them are wanted."""
-_LOOKED: Final = 200
-"""Runs that are looked at for one page of a search."""
 
 Output: TypeAlias = "Callable[[DeployedRun, bool, bool], Iterator[bytes]]"
 """Reads what a run has printed: given the run, whether to follow it, and whether to read all that
@@ -54,7 +46,8 @@ class Through(Protocol):
 
 
 class DeployedRuns:
-    """The runs of one deployed job of one stage."""
+    """The runs of one deployed job of one stage, as its invoker needs them: started, and got by
+    their ids. See `ListedRuns`."""
 
     def __init__(
         self,
@@ -85,11 +78,11 @@ class DeployedRuns:
         self._mended: dict[str, float] = {}
         """When the invoker was asked about runs that wait for their turn: it looks whose it is."""
         self.job = reader.deployment.job
-        self._project = reader.deployment.project
+        self.project = reader.deployment.project
 
     def owns(self, run_id: str) -> bool:
         """Whether this is, or begins as, the id of a run of the job."""
-        return run_id.startswith(f"{self._project}:")
+        return run_id.startswith(f"{self.project}:")
 
     def start(
         self,
@@ -108,7 +101,7 @@ class DeployedRuns:
             NoRoom, ClientError, BotoCoreError: AWS has refused.
         """
         if job != self.job:
-            raise UnknownJob(f"there is no job {job!r} here", where=f"project {self._project}")
+            raise UnknownJob(f"there is no job {job!r} here", where=f"project {self.project}")
         if self.starter is None:
             through = self._through()
             return through.start(job, payload, key=key, remember=remember, checkpoint=checkpoint)
@@ -116,7 +109,7 @@ class DeployedRuns:
         known = self.reader.placed(uuid) if new else self.reader.known(uuid)
         if known is None:
             raise self._unknown(uuid)
-        return Started(self._run(known), duplicate=not new)
+        return Started(self.run(known), duplicate=not new)
 
     def get(self, run_id: str) -> DeployedRun:
         """The run with this whole id.
@@ -124,60 +117,10 @@ class DeployedRuns:
         Raises:
             UnknownRun: this job has no such run.
         """
-        known = self._known(run_id)
+        known = self.known(run_id)
         if known is None:
             raise self._unknown(run_id)
-        return self._run(self.mended(known), message=True)
-
-    def find(self, prefix: str, job: str | None = None) -> Sequence[DeployedRun]:
-        """The runs whose id, or the part of it behind the project's name, begins so."""
-        if job not in (None, self.job) or not prefix:
-            return []
-        if self.owns(prefix) or is_id(prefix):
-            prefix = prefix.removeprefix(f"{self._project}:")
-            if is_id(prefix):
-                known = self._known(f"{self._project}:{prefix}")
-                return [] if known is None else [self._run(self.mended(known), message=True)]
-        elif f"{self._project}:".startswith(prefix):
-            prefix = ""
-        return self.named(list(self.kept.newest(prefix)))
-
-    def named(self, uuids: Sequence[str]) -> Sequence[DeployedRun]:
-        """The runs that have one of these names within the job; they need not exist."""
-        return [self._run(known, message=True) for known in self.reader.all(uuids)]
-
-    def recent(
-        self, limit: int, job: str | None = None, state: State | None = None
-    ) -> Sequence[DeployedRun]:
-        """The newest runs, the newest first. Messages of errors that are in S3 are left there."""
-        found: list[DeployedRun] = []
-        uuids = self.kept.newest() if job in (None, self.job) else iter(())
-        while len(found) < limit:
-            some = list(islice(uuids, limit if state is None else _PAGE))
-            if not some:
-                break
-            runs = (self._run(known) for known in self.reader.all(some))
-            found += [run for run in runs if state in (None, run.record.state)]
-        return found[:limit]
-
-    def search(self, wanted: Wanted, *, limit: int, after: str | None = None) -> Found:
-        """The newest runs that are wanted, among the `_LOOKED` that come next. Their places in the
-        list (`position`) say where it goes on."""
-        places = self.kept.places
-        if after is None and wanted.until is not None:
-            after = places.in_list("", wanted.until).rpartition("/")[2].removesuffix("-")
-        start = f"{places.listed}{after}" if after else ""
-        uuids = self.kept.newest(after=start) if wanted.job in (None, self.job) else iter(())
-        found: list[DeployedRun] = []
-        for _ in range(_LOOKED // _PAGE):
-            some = list(islice(uuids, _PAGE))
-            runs = [self._run(known, message=True) for known in self.reader.all(some)]
-            found += [run for run in runs if fits(run, wanted)]
-            if len(some) < _PAGE or (runs and _before(runs[-1], wanted)):
-                return _page(found, limit, None)
-            if len(found) >= limit:
-                break
-        return _page(found, limit, position(runs[-1].record) if runs else None)
+        return self.run(self.mended(known), message=True)
 
     # --- for its runs -----------------------------------------------------------------------
 
@@ -238,10 +181,12 @@ class DeployedRuns:
         """Who else writes to a run's log."""
         return "" if known.place is None else self.reader.provider(known.place.compute).printers
 
-    def _run(self, known: Known, *, message: bool = False) -> DeployedRun:
+    def run(self, known: Known, *, message: bool = False) -> DeployedRun:
+        """The run that this is known of; with its error's `message`, if S3 still has it."""
         return DeployedRun(self, known, self.decided(known, message=message))
 
-    def _known(self, run_id: str) -> Known | None:
+    def known(self, run_id: str) -> Known | None:
+        """What is known of the run with this whole id; None: nothing, or it is not of the job."""
         if not self.owns(run_id) or not is_build_id(run_id):
             return None
         found = self.reader.known(run_id.rpartition(":")[2])
@@ -257,25 +202,8 @@ class DeployedRuns:
         return self.through
 
     def _unknown(self, run_id: str) -> UnknownRun:
-        where = f"project {self._project}"
+        where = f"project {self.project}"
         return UnknownRun(f"nothing is known of a run {run_id!r}", where=where)
-
-
-def position(record: RunRecord) -> str:
-    """Where a run is in the list of its job; in order, the newest first."""
-    uuid = record.job_id.rpartition(":")[2]
-    return Places("").in_list(uuid, record.created_at or 0.0).rpartition("/")[2]
-
-
-def _before(run: DeployedRun, wanted: Wanted) -> bool:
-    """Whether it, and all that follow, are too old."""
-    return wanted.since is not None and (run.record.created_at or 0.0) < wanted.since
-
-
-def _page(found: Sequence[DeployedRun], limit: int, after: str | None) -> Found:
-    """What is left out for the limit comes again behind the last one that is not."""
-    cut = found[:limit]
-    return Found(cut, position(cut[-1].record) if len(found) > limit else after)
 
 
 class DeployedRun:

@@ -11,9 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from devbridge.errors import AlreadyRunning
+from devbridge.pids import lives
+
+if TYPE_CHECKING:
+    from devbridge.config import Config
 
 _POLL: Final = 0.2
 """Seconds between looks at who has the lock."""
@@ -60,15 +64,12 @@ def only_one(
         os.close(fd)
 
 
-def daemon_runs(path: Path) -> bool:
-    """Whether a `devbridge dev` seems to have the lock file at `path`."""
+def daemon_runs(config: Config) -> bool:
+    """Whether a `devbridge dev` seems to run the stage from this folder."""
     try:
-        os.kill(int(path.read_text()), 0)
-    except PermissionError:
-        return True
-    except (OSError, ValueError, OverflowError):
+        return lives(int(config.lock.read_text()))
+    except (OSError, ValueError):
         return False
-    return True
 
 
 def _holder(fd: int) -> tuple[str, str]:

@@ -118,6 +118,6 @@ def _compact(config: Config, book: Ledger) -> None:
         return
     with (
         contextlib.suppress(AlreadyRunning),
-        only_one(config.stage_dir / "daemon.lock", config.stage, "prune"),
+        only_one(config.lock, config.stage, "prune"),
     ):
         book.compact()

@@ -11,12 +11,12 @@ from devbridge import names
 from devbridge.constructs import App, Job
 from devbridge.errors import UnknownRun
 from devbridge.protocol.codec import is_id
-from devbridge.runs import cloudwatch, deployed
+from devbridge.runs import cloudwatch, deployed, listed
 from devbridge.runs.base import Account, Found, Run, Started, Wanted, shortened
 from devbridge.runs.builds import is_build_id
-from devbridge.runs.deployed import DeployedRuns
 from devbridge.runs.invoker import InvokerStore, find_job
 from devbridge.runs.kept import Kept
+from devbridge.runs.listed import ListedRuns
 from devbridge.runs.model import State
 from devbridge.runs.providers.known import provider
 from devbridge.runs.reading import Deployment, Reader
@@ -146,7 +146,7 @@ class DeployedStore:
     def _jobs(self, name: str | None) -> Sequence[Job]:
         return [job for job in self._app().of_type(Job) if name in (None, job.name)]
 
-    def _store(self, job: Job, stage: str) -> DeployedRuns:
+    def _store(self, job: Job, stage: str) -> ListedRuns:
         """Where the runs of a job are."""
         there = self._there()
         local = there.endpoint_url is not None
@@ -165,7 +165,7 @@ class DeployedStore:
             waits=job.concurrency is not None,
             log_group=names.job_log_group(job, stage),
         )
-        return DeployedRuns(
+        return ListedRuns(
             Reader(kept, lambda name: provider(name, there.client), deployment),
             through=self._invoker(job, stage),
             output=cloudwatch.reader(
@@ -176,7 +176,7 @@ class DeployedStore:
             poll=POLL_LOCAL if local else deployed.POLL,
         )
 
-    def _all(self, name: str | None, ask: Callable[[DeployedRuns], Sequence[Run]]) -> Sequence[Run]:
+    def _all(self, name: str | None, ask: Callable[[ListedRuns], Sequence[Run]]) -> Sequence[Run]:
         """Ask about each job, or the one of that name; one that is not deployed has no runs."""
         stores = [self._store(job, self._stage) for job in self._jobs(name)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -199,7 +199,7 @@ class DeployedStore:
 
 
 def _position(run: Run) -> str:
-    return deployed.position(run.record)
+    return listed.position(run.record)
 
 
 def short_ids(ids: Sequence[str], *, alone: bool) -> list[str]:

@@ -86,7 +86,7 @@ def main(settings_file: str) -> int:
     mqtt.MqttTransport = BriskTransport  # type: ignore[misc]
     cloud = BehindProxy.of(cloud_of(root, settings["endpoint"]), settings["port"])
     with contextlib.ExitStack() as stack:
-        stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
+        stack.enter_context(only_one(config.lock, config.stage))
         stack.enter_context(deploying.interruptible())
         deployed = Deployed(outputs={}, jobs=jobs, changed=False)
         voice = Voice(print, warn=print, confirm=lambda *_: None, colour=False)

@@ -14,6 +14,7 @@ import pytest
 
 from devbridge.errors import EXIT_INTERPRETER
 from tests.dap import debugging
+from tests.e2e.breakpoints import start, status
 from tests.e2e.dev_process import PYTHON, DevProcess, clean_environment, run, run_line
 from tests.e2e.test_console_in_dev import LINK
 from tests.unit.console.stages import Browser
@@ -74,21 +75,6 @@ def app(tmp_path: Path) -> Iterator[Path]:
     write(root, "first")
     yield root
     run(root, "cloud", "stop")
-
-
-def start(app: Path, job: str, payload: object = None) -> str:
-    done = run(
-        app, "invoke", job, "--payload", json.dumps(payload), "--stage", "dev", "--local", "--json"
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return str(json.loads(done.stdout)["id"])
-
-
-def status(app: Path, job_id: str) -> dict[str, Any]:
-    done = run(app, "status", job_id, "--json", "--stage", "dev", "--local")
-    assert done.returncode == 0, done.stdout + done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def session(dev: DevProcess) -> dict[str, Any]:

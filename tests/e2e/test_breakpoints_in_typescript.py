@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cdp import debugging
+from tests.e2e.breakpoints import start, status
 from tests.e2e.dev_process import DevProcess, run, run_line
 from tests.waiting import eventually
 
@@ -59,21 +59,6 @@ def app(tmp_path: Path) -> Iterator[Path]:
     write(root, "first")
     yield root
     run(root, "cloud", "stop")
-
-
-def start(app: Path, job: str, payload: object = None) -> str:
-    done = run(
-        app, "invoke", job, "--payload", json.dumps(payload), "--stage", "dev", "--local", "--json"
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return str(json.loads(done.stdout)["id"])
-
-
-def status(app: Path, job_id: str) -> dict[str, object]:
-    done = run(app, "status", job_id, "--json", "--stage", "dev", "--local")
-    assert done.returncode == 0, done.stdout + done.stderr
-    found: dict[str, object] = json.loads(done.stdout)
-    return found
 
 
 def test_after_two_saves_a_breakpoint_stops_a_live_job_at_the_sources_line(app: Path) -> None:

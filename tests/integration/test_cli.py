@@ -93,7 +93,7 @@ def test_remove_refuses_while_devbridge_dev_runs_the_stage(
 ) -> None:
     config = make_config(app)
     config.make_dirs()
-    with only_one(config.stage_dir / "daemon.lock", "test"):
+    with only_one(config.lock, "test"):
         result = devbridge("remove", "--yes")
     assert result.exit_code == errors.EXIT_ALREADY_RUNNING
     assert devbridge("outputs").exit_code == 0

@@ -32,8 +32,8 @@ from devbridge.emulator.state import Running
 from devbridge.errors import DeployError
 from devbridge.live.objects import Objects
 from devbridge.protocol.messages import Topics
-from devbridge.runs.deployed import DeployedRuns
 from devbridge.runs.kept import Kept
+from devbridge.runs.listed import ListedRuns
 from devbridge.runs.providers.known import provider
 from devbridge.runs.reading import Deployment, Reader
 from tests.apps import IMPORTS, load
@@ -301,7 +301,7 @@ def run(account: Account, cloud: Cloud, stage: str = "prod") -> object:
     project = f"hello_{stage}_local"
     kept = Kept(lambda: cloud.client("s3"), account.bucket, f"hello/{stage}/local")
     deployment = Deployment(app="hello", stage=stage, job="local", project=project)
-    store = DeployedRuns(Reader(kept, lambda name: provider(name, cloud.client), deployment))
+    store = ListedRuns(Reader(kept, lambda name: provider(name, cloud.client), deployment))
     found = store.get(started)
     assert eventually(lambda: found.refresh().state.final, 60)
     return json.loads(found.refresh(result=True).result or b"")

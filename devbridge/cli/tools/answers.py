@@ -11,7 +11,7 @@ from devbridge import printable
 from devbridge.daemon.handlers_file import Handlers
 from devbridge.redaction import redacted
 from devbridge.runs.base import RunRecord
-from devbridge.runs.model import State
+from devbridge.runs.model import State, function_key
 from devbridge.runs.text import as_json, iso
 from runner.outcome import Failure
 
@@ -128,7 +128,7 @@ def handler(known: Handlers | None, name: str, saved: float | None, *, function:
     broken = (known.functions if function else known.jobs).get(name)
     if broken is not None:
         return {"handler": "broken", "error": error(broken)}
-    reloaded = known.reloaded.get(name)
+    reloaded = known.reloaded.get(function_key(name) if function else name)
     told: Json = {"handler": "as it was when devbridge dev began"}
     if reloaded is not None:
         told = {"handler": "reloaded", "reloadedAt": iso(reloaded)}

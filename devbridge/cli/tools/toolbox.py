@@ -247,7 +247,7 @@ class Toolbox:
         return handlers_file.read(self._config.handlers) if self._dev_runs() else None
 
     def _dev_runs(self) -> bool:
-        return daemon_runs(self._config.stage_dir / "daemon.lock")
+        return daemon_runs(self._config)
 
     def _stage(self, *, deployed: bool | None = None) -> Json:
         """Which stage it is, and where its runs are."""

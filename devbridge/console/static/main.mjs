@@ -67,6 +67,8 @@ export class Console {
       "beforeunload",
       (event) => this.page.leaves?.() === false && event.preventDefault(),
     );
+    // What nobody has caught is not silent.
+    addEventListener("unhandledrejection", ({ reason }) => this.toasts.say(String(reason), true));
     setInterval(() => this.page.ticks && !document.hidden && this.changed(), 1000);
     setInterval(() => this.changed(), 15_000);
     void this.loadStage();
@@ -94,7 +96,6 @@ export class Console {
       h("code", "devbridge dev"),
       ", with a key that works once for each browser.",
     );
-    patch(this.main, empty("This browser has no key to the console", said));
     this.page = {
       title: "Locked",
       view: () => empty("This browser has no key to the console", said),
@@ -167,8 +168,7 @@ export class Console {
 
   head() {
     const { stage, state } = this;
-    const theme = document.documentElement.dataset.theme ?? "system";
-    const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] ?? "system";
+    const { theme, next } = this.themes;
     const here = location.pathname;
     return [
       h(
@@ -208,7 +208,7 @@ export class Console {
       button(
         `Theme: ${theme}. Change to ${next} (t)`,
         { light: "sun", dark: "moon" }[theme] ?? "system",
-        () => this.theme(next),
+        () => this.paint(next),
         { bare: true },
       ),
       h(
@@ -219,8 +219,14 @@ export class Console {
     ];
   }
 
-  /** @param {string} name */
-  theme(name) {
+  /** The theme, and the one that follows it. */
+  get themes() {
+    const theme = document.documentElement.dataset.theme ?? "system";
+    return { theme, next: THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] ?? "system" };
+  }
+
+  /** @param {string} name of a theme */
+  paint(name) {
     if (name === "system") {
       delete document.documentElement.dataset.theme;
       localStorage.removeItem("devbridge-theme");
@@ -267,11 +273,7 @@ export class Console {
       "g f": () => this.go("/functions"),
       "g r": () => this.go("/runs"),
       "g s": () => this.go("/stage"),
-      t: () =>
-        this.theme(
-          THEMES[(THEMES.indexOf(document.documentElement.dataset.theme ?? "system") + 1) % 3] ??
-            "system",
-        ),
+      t: () => this.paint(this.themes.next),
       "/": () => this.main.querySelector(/** @type {"input"} */ ("input[type=search]"))?.focus(),
       j: () => this.step(1),
       k: () => this.step(-1),

@@ -30,15 +30,13 @@ const SHAPES = {
   system: "M2.5 3.5h11v7h-11zM6 13.5h4",
   copy: "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
   down: "M8 2.5v8M4.5 7.5L8 11l3.5-3.5M3 13.5h10",
-  end: "M8 2.5v9M4.5 8L8 11.5 11.5 8M3 13.5h10",
+  end: "M4 3.5l4 4 4-4M4 8.5l4 4 4-4",
   chevron: "M6 4l4 4-4 4",
   replay: "M3 8a5 5 0 1 0 1.5-3.6M3 2.5v3h3",
   stop: "M4.5 4.5h7v7h-7z",
   edit: "M3 13l.5-2.5L11 3l2 2-7.5 7.5z",
   play: "M5 3.5l7 4.5-7 4.5z",
   close: "M4 4l8 8M12 4l-8 8",
-  pause: "M6 4v8M10 4v8",
-  wrap: "M2.5 4h11M2.5 8h8a2 2 0 0 1 0 4.5H8M9.5 11L8 12.5 9.5 14M2.5 12h2.5",
 };
 
 /** @param {string} name */
@@ -103,6 +101,15 @@ export function spark(recent, most = 30) {
     shown.length ? null : h("rect.none", { x: 0, y: 22, width: most * 5, height: 1 }),
   );
 }
+
+/** The page that one is below. @param {string} href @param {string} name */
+export const crumbs = (href, name) =>
+  h(
+    "nav.crumbs",
+    { "aria-label": "Path" },
+    h("a", { href }, name),
+    h("span", { "aria-hidden": "true" }, "/"),
+  );
 
 /** @param {string} title @param {...Nested} children */
 export const empty = (title, ...children) => h("div.notice", h("h2", title), children);
@@ -191,10 +198,5 @@ export const button = (label, shape, act, more = {}) =>
 /** @param {string | null | undefined} text @param {number} longest */
 export const line = (text, longest = 300) => cut((text ?? "").split("\n")[0] ?? "", longest);
 
-/**
- * Puts a text on the clipboard.
- * @param {string} text
- */
-export async function copy(text) {
-  await navigator.clipboard.writeText(text);
-}
+/** Puts a text on the clipboard. @param {string} text */
+export const copy = (text) => navigator.clipboard.writeText(text);

@@ -27,7 +27,7 @@ from devbridge.daemon.pool.replies import Replies, Reply
 from devbridge.daemon.pool.workers import GRACE
 from devbridge.daemon.requests import Kind, answered, asking
 from devbridge.daemon.settings import Settings, Workshop
-from devbridge.daemon.told import Answered, Broken, Gone, Mood, Remarked, Requested, Short, Who
+from devbridge.daemon.told import Answered, Broken, Gone, Mood, Requested, Short, Who
 from devbridge.protocol.messages import Invoke, Raised, Responded
 from devbridge.runs.model import FunctionSpec, function_key
 from runner.outcome import Failure
@@ -84,8 +84,8 @@ class Functions:
             self._workers.get,
             workshop.launcher,
             reload,
+            narrator,
             post=self._handle,
-            remark=self._remark,
         )
         self._runtime_api = workshop.runtime_api(
             hearing,
@@ -98,17 +98,7 @@ class Functions:
             heard=hearing.worker_modules,
             lost=self._lost,
         )
-        self._launching = Launching(
-            root=settings.root,
-            notes=settings.notes,
-            python=settings.python,
-            launcher=workshop.launcher,
-            runtime_api=self._runtime_api,
-            environment=workshop.environment,
-            narrator=narrator,
-            starts=starts,
-            debug=lambda: workshop.debug,
-        )
+        self._launching = Launching(settings, workshop, self._runtime_api, narrator, starts)
 
     # --- what the daemon calls ---------------------------------------------------------------
 
@@ -358,9 +348,6 @@ class Functions:
             self._handle(events.Answered(worker.id, faults.of_failure(failure)))
         elif not self._runtime_api.is_ready(worker.id):
             self._not_loaded(worker, failure)
-
-    def _remark(self, worker: FunctionWorker, text: str, mood: Mood) -> None:
-        self._narrator.tell(Remarked(worker.who, text, mood))
 
 
 def _alone(function: str, failure: Failure, workers: int) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from devbridge.daemon import lines
+from devbridge.daemon.asides import Asides
 from devbridge.daemon.launching import Launched
+from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.pool import faults
 from devbridge.daemon.pool.events import Answered, Event, Halted, NotLoaded, Ready
-from devbridge.daemon.told import Mood, Who
+from devbridge.daemon.told import Who
 from devbridge.runs.model import function_key
 from devbridge.workers.base import Launcher
 from devbridge.workers.modules import Modules
@@ -52,14 +53,13 @@ class Reload(Protocol):
         """Its handler cannot be loaded."""
 
 
-class Hearing:
+class Hearing(Asides[FunctionWorker]):
     """Posts what the pool has to know, and tells the rest to those whom it concerns
     (`devbridge.daemon.listeners.Listener`).
 
     Args:
         worker: the worker of an id, until its end.
         post: takes each event.
-        remark: tells a sentence about a worker.
     """
 
     def __init__(
@@ -67,17 +67,19 @@ class Hearing:
         worker: Callable[[str], FunctionWorker | None],
         launcher: Launcher,
         reload: Reload,
+        narrator: Narrator,
         *,
         post: Callable[[Event], None],
-        remark: Callable[[FunctionWorker, str, Mood], None],
     ) -> None:
-        self._worker = worker
+        super().__init__(
+            worker,
+            narrator,
+            whose="live functions",
+            halted=lambda worker_id, halted: post(Halted(worker_id, halted)),
+        )
         self._launcher = launcher
         self._reload = reload
         self._post = post
-        self._remark = remark
-        self._missed: set[str] = set()
-        """Variables of the shell that functions have looked for, and of which that was said."""
 
     def worker_ready(self, worker_id: str) -> None:
         """The handler is loaded."""
@@ -108,41 +110,8 @@ class Hearing:
         if self._launcher.reported(key, modules) or stale:
             self._reload.renew(key)
 
-    def worker_missed(self, worker_id: str, name: str) -> None:
-        """The code looked up a variable that the shell has and it does not get."""
-        worker = self._worker(worker_id)
-        if worker is not None and name not in self._missed:
-            self._missed.add(name)
-            self._remark(worker, lines.missed(worker.job, name, "live functions"), Mood.WARN)
-
     def worker_reached(self, worker_id: str, job_id: str, checkpoint: bytes) -> None:
         """Requests have no checkpoints."""
 
     def worker_lingers(self, worker_id: str, left: Sequence[str]) -> None:
         """They go on for ever."""
-
-    def worker_mutes(self, worker_id: str, beginnings: Sequence[str]) -> None:
-        """What the worker's own inspector prints is no output of a request."""
-        if worker := self._worker(worker_id):
-            worker.mute(beginnings)
-
-    def worker_debugs(self, worker_id: str, url: str) -> None:
-        """The worker waits for a debugger."""
-        if worker := self._worker(worker_id):
-            self._remark(worker, lines.debugger(url), Mood.PLAIN)
-
-    def worker_halted(self, worker_id: str, halted: bool) -> None:
-        """The worker is halted for a debugger, or goes on."""
-        if worker := self._worker(worker_id):
-            worker.halted(halted)
-        self._post(Halted(worker_id, halted))
-
-    def worker_paused(self, worker_id: str, where: str | None) -> None:
-        """A debugger has stopped the worker there, or (None) lets it go on."""
-        if worker := self._worker(worker_id):
-            self._remark(worker, lines.paused(where), Mood.PLAIN)
-
-    def credentials_failed(self, worker_id: str, message: str) -> None:
-        """The worker has asked for credentials, and there are none."""
-        if worker := self._worker(worker_id):
-            self._remark(worker, f"no credentials for the worker: {message}", Mood.BAD)

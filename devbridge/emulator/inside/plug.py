@@ -170,6 +170,7 @@ def _correct_cloudformation() -> None:
     apis.give_base_paths(provisioners)
     buckets.keep_tags(provisioners)
     templates.name_anew(provisioners)
+    templates.tell_changes(ministack("services.cloudformation"))
     refusals.refuse(provisioners, roles.admits)
     function_properties.keep(provisioners)
     networks.complete(provisioners)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from devbridge.errors import InterpreterError
+from devbridge.languages.python import dap
 from devbridge.languages.python.found_debugpy import debugpy_folder
 from devbridge.workers.base import FreshProcess
 
@@ -22,6 +23,10 @@ START_DEADLINE: Final = 60.0
 """Seconds in which it must be there."""
 CLOSE_DEADLINE: Final = 5.0
 """Seconds in which it must end."""
+RELEASE_DEADLINE: Final = 30.0
+"""Seconds in which a process must be let go."""
+_AGAIN: Final = 0.2
+"""Seconds after which that is tried again: the debugger that has left it may still have it."""
 _SCRIPT: Final = Path(__file__).with_name("debug_adapter.py")
 
 
@@ -101,6 +106,40 @@ class Adapter:
         with theirs:
             socket.send_fds(self._control, [b"c"], [theirs.fileno()])
         return await asyncio.open_connection(sock=ours)
+
+    async def release(self, pid: int) -> None:
+        """Have a process go on that waits for a debugger: be one, which leaves at once.
+
+        Raises:
+            OSError: the adapter has ended.
+            TimeoutError: another debugger has the process, and does not let it go on.
+        """
+        async with asyncio.timeout(RELEASE_DEADLINE):
+            while not await self._pass_by(pid):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(_AGAIN)
+
+    async def _pass_by(self, pid: int) -> bool:
+        """Whether it could attach to the process, or there is no such process any more."""
+        heard, asks = await self.connect()
+        commands: Mapping[str, dap.Message] = {
+            "initialize": {"adapterID": "debugpy"},
+            "attach": {"subProcessId": pid},
+            "configurationDone": {},
+            "disconnect": {},
+        }
+        try:
+            for number, (command, arguments) in enumerate(commands.items(), 1):
+                request = {"seq": number, "type": "request", "command": command}
+                asks.write(dap.encode({**request, "arguments": arguments}))
+            done = False
+            while (message := await dap.read(heard)) is not None:
+                if message.get("type") == "response":
+                    done = done or (message.get("command") == "attach" and message["success"])
+                    if message.get("command") == "disconnect":
+                        break
+            return done
+        finally:
+            asks.transport.abort()
 
     async def close(self) -> None:
         """End it, and its anchor with it. Idempotent."""

@@ -15,6 +15,7 @@ lenient reader would take for more headers, nor a TLS handshake."""
 MOST: Final = 64 << 20
 """Bytes of a message."""
 _END: Final = b"\r\n\r\n"
+_NAMES: Final = ("type", "command", "event")
 
 Message = dict[str, Any]
 
@@ -45,6 +46,8 @@ async def read(reader: asyncio.StreamReader) -> Message | None:
         raise NotDap(str(error)) from None
     if not isinstance(message, dict):
         raise NotDap("no object")
+    if not all(isinstance(message.get(name, ""), str) for name in _NAMES):
+        raise NotDap(f"no texts: {', '.join(_NAMES)}")
     return message
 
 

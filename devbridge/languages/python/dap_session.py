@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from devbridge.languages.python.dap import Message
+from devbridge.languages.python.dap_waiting import Waiting
 from devbridge.workers.debugging import Debuggee
 from devbridge.workers.rlimits import RUNNER
 
@@ -28,6 +29,10 @@ _CANNOT: Final = (
 
 class Known(Protocol):
     """Which processes are whose."""
+
+    @property
+    def waiting(self) -> Waiting:
+        """Those that wait for a debugger."""
 
     def debuggee(self, pid: object) -> Debuggee | None:
         """The worker that a process is, or is a child of."""
@@ -53,6 +58,8 @@ class Session:
         self._root = root
         self._send = send
         self._debuggee: Debuggee | None = None
+        self._pid: object = None
+        """Of the process that it is attached to; None: it is attached to all."""
         self._numbers = count(_OWN)
         self._looking: dict[int, bool] = {}
         """Our requests for where it has stopped, and whether that was a step."""
@@ -74,6 +81,8 @@ class Session:
                 arguments["terminateDebuggee"] = False
             case "attach":
                 self._attaches(arguments)
+            case "configurationDone":
+                self._known.waiting.go(self._pid)
             case "continue":  # a run may end before it could tell that it goes on
                 self._steps = False
                 self._goes_on(step=False)
@@ -106,9 +115,12 @@ class Session:
     def close(self) -> None:
         """It is over: the process goes on. Idempotent."""
         self._goes_on(step=False)
+        self._known.waiting.leave(self)
 
     def _attaches(self, arguments: Message) -> None:
-        self._debuggee = self._known.debuggee(arguments.get("subProcessId"))
+        self._pid = arguments.get("subProcessId")
+        self._debuggee = self._known.debuggee(self._pid)
+        self._known.waiting.take(self._pid, self)
         for name in _ELSEWHERE:
             arguments.pop(name, None)
         # Where it is told to find subprocesses.
@@ -121,6 +133,8 @@ class Session:
         """The debugger is told to attach to another process, too."""
         pid = configuration.get("subProcessId")
         found = self._known.debuggee(pid)
+        if isinstance(pid, int):
+            self._known.waiting.expect(pid, self)
         if found is None and self._debuggee is not None and isinstance(pid, int):
             self._known.adopt(pid, self._debuggee)
         elif found is not None:

@@ -22,15 +22,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from devbridge.errors import InterpreterError
+from devbridge.folders import write_private
 from devbridge.languages.base import Workplace
 from devbridge.languages.python import dap
 from devbridge.languages.python.adapter import Adapter
 from devbridge.languages.python.dap_session import Session
+from devbridge.languages.python.dap_waiting import PATIENCE, Waiting
 from devbridge.workers.debugging import Debuggee
 from devbridge.workers.peers import user_of
 
 log = logging.getLogger(__name__)
 
+GREETING: Final = 10.0
+"""Seconds in which a debugger must have said something."""
 ENDPOINTS: Final = ("VSCODE_DEBUGPY_ADAPTER_ENDPOINTS", "DEBUGPY_ADAPTER_ENDPOINTS")
 """VS Code's Python Debugger has them in each terminal's environment: the path of a file. It
 attaches to what that file says as soon as there is one."""
@@ -48,6 +52,7 @@ class PythonDebugger:
         self._connections: set[asyncio.Task[None]] = set()
         self._endpoints: Path | None = None
         self._starting = asyncio.Lock()
+        self.waiting = Waiting(self.release)
 
     @property
     def port(self) -> int:
@@ -71,7 +76,7 @@ class PythonDebugger:
                 if not port:
                     raise
         if self._place.debug_port is not None:
-            self._place.debug_port.write_text(f"{self.port}\n", encoding="ascii")
+            write_private(self._place.debug_port, f"{self.port}\n")
         by_itself = self._tell_editor()
         more = ": VS Code attaches by itself" if by_itself else ""
         self._place.say(f"Debugger 127.0.0.1:{self.port}{more}")
@@ -105,9 +110,11 @@ class PythonDebugger:
                 self._place.say(f"{debuggee.worker_id} cannot be debugged: {error}")
                 return {}
             self._debuggees[pid] = debuggee
+            self.waiting.expect(pid, None)
             return adapter.place
         if not isinstance(report.get("connected"), bool) or not isinstance(problem, str):
             raise ValueError("pid or connected is needed")
+        self._wait_no_more(debuggee)
         debuggee.halt(self, False)
         if problem:
             self._place.say(f"{debuggee.worker_id} cannot be debugged: {problem}")
@@ -115,6 +122,7 @@ class PythonDebugger:
 
     def forget(self, debuggee: Debuggee) -> None:
         """The worker is gone. Idempotent."""
+        self._wait_no_more(debuggee)
         for pid in [pid for pid, found in self._debuggees.items() if found is debuggee]:
             del self._debuggees[pid]
 
@@ -154,8 +162,27 @@ class PythonDebugger:
 
     def _lost(self) -> None:
         """The adapter has ended: whoever connects to it just now has no time for that any more."""
-        for debuggee in self._debuggees.values():
+        for debuggee in list(self._debuggees.values()):
             debuggee.halt(self, False)
+
+    def _wait_no_more(self, debuggee: Debuggee) -> None:
+        for pid in [pid for pid, found in self._debuggees.items() if found is debuggee]:
+            self.waiting.go(pid)
+
+    def release(self, pid: int, late: bool) -> None:
+        """Have a process go on that waits for a debugger.
+
+        Args:
+            late: nobody came in time, which is said.
+        """
+        found = self._debuggees.get(pid)
+        if late and found is not None:
+            told = f"no debugger has attached to it in {PATIENCE:.0f} seconds"
+            self._place.say(f"{found.worker_id} goes on: {told}")
+        if self._adapter is not None and not self._adapter.ended:
+            task = asyncio.create_task(_released(self._adapter, pid), name="debugger release")
+            self._connections.add(task)
+            task.add_done_callback(self._connections.discard)
 
     def _tell_editor(self) -> bool:
         """Whether there is one that attaches by itself."""
@@ -194,7 +221,8 @@ class PythonDebugger:
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Be between a debugger and the adapter until one of them hangs up."""
-        first = await dap.read(reader)
+        async with asyncio.timeout(GREETING):
+            first = await dap.read(reader)
         if first is None:
             return
         heard, asks = await (await self._ready()).connect()
@@ -224,6 +252,13 @@ class PythonDebugger:
             await asyncio.gather(*both, return_exceptions=True)
             asks.transport.abort()
             session.close()
+
+
+async def _released(adapter: Adapter, pid: int) -> None:
+    try:
+        await adapter.release(pid)
+    except (OSError, TimeoutError, dap.NotDap) as error:
+        log.warning("the process %d may wait for a debugger: %s", pid, error)
 
 
 async def _send(writer: StreamWriter, message: dap.Message | None) -> None:

@@ -230,6 +230,7 @@ class Zygote:
         if not self._ready.done():
             why = written.splitlines()[-1] if written else f"exit code {self._process.returncode}"
             self._ready.set_exception(interpreter_error(self._python, why))
+            self._ready.exception()  # nobody may have waited for it
         for answer in self._forks.values():
             if not answer.done():
                 answer.set_exception(ZygoteEnded("it has ended"))

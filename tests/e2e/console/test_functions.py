@@ -206,3 +206,41 @@ def test_a_button_opens_what_runs_to_debuggers(console: Console, dev: DevProcess
     page.get_by_text(f"127.0.0.1:{port}", exact=True).wait_for()
     page.reload()
     page.get_by_text(f"127.0.0.1:{port}", exact=True).wait_for()
+
+
+def test_what_cannot_be_read_is_said_where_it_would_be(console: Console, invoke: Invoke) -> None:
+    run_id = invoke("prints", '{"lines": 3}', "--wait")
+    page = console.open("/functions")
+    told = {"error": {"type": "CloudError", "message": "the queues are out of reach"}}
+    page.route("**/api/dead-letters", lambda route: route.fulfill(status=502, json=told))
+    page.route("**/log?find=*", lambda route: route.fulfill(status=404, json=told))
+    page.route("**/log.txt", lambda route: route.fulfill(status=404, json=told))
+    page.locator('[data-name="prints"]').wait_for()
+    page.keyboard.press("g")
+    page.keyboard.press("s")
+    page.get_by_label("Dead letters").get_by_text("the queues are out of reach").wait_for()
+    page.goto(f"{console.base}/runs/{run_id}")
+    page.get_by_role("button", name="Copy the log").click()
+    page.locator(".logbar").get_by_text("The log cannot be read").wait_for()
+    page.get_by_label("Search the log").fill("line")
+    page.keyboard.press("Enter")
+    page.locator(".logbar").get_by_text("the queues are out of reach").wait_for()
+
+
+def test_an_api_function_tells_its_requests_and_why_some_have_failed(console: Console) -> None:
+    page = console.open("/functions")
+    failed = {"id": "GET /a", "state": "failed", "started_at": 1.0, "seconds": 0.1}
+    known = [
+        {
+            **each,
+            "name": "start",
+            "kind": "function",
+            "recent": [{**failed, "error": "KeyError: 'b'"}],
+        }
+        for each in page.request.get(f"{console.base}/api/functions").json()[:1]
+    ]
+    page.route("**/api/functions", lambda route: route.fulfill(json=known))
+    page.goto(f"{console.base}/functions/start")
+    requests = page.get_by_label("Last requests")
+    requests.get_by_text("KeyError: 'b'").wait_for()
+    requests.get_by_text("devbridge logs start").wait_for()

@@ -48,6 +48,24 @@ def test_among_a_hundred_thousand_runs_one_is_found(app: Path, chromium: Browser
         for first in (99899, 99799):  # of the next page, and of the one after it
             page.locator("virtual-rows").evaluate("rows => { rows.scrollTop = rows.scrollHeight }")
             page.locator(".item", has_text=f'{{"a": {first}}}').wait_for()
+        there = f'{{"a": {RUNS - 250}}}'  # one comes back to where one was, by way of others
+        page.locator("virtual-rows").evaluate("rows => { rows.scrollTop = 245 * 32 }")
+        page.locator(".item", has_text=there).click()
+        page.wait_for_url(f"**/runs/{RUNS - 250:08x}-*")
+        page.locator("log-view").wait_for()
+        page.keyboard.press("j")
+        page.wait_for_url(f"**/runs/{RUNS - 251:08x}-*")
+        page.keyboard.press("k")
+        page.wait_for_url(f"**/runs/{RUNS - 250:08x}-*")
+        page.go_back()
+        page.locator(".run.chosen", has_text=there).wait_for()
+        assert page.locator("virtual-rows").evaluate("rows => rows.scrollTop") == 245 * 32
+        page.get_by_role("button", name="cancelled").focus()
+        page.keyboard.press("Tab")  # to one of the rows, not to each of them
+        page.keyboard.press("ArrowDown")
+        page.locator(".run.chosen:focus", has_text=f'{{"a": {RUNS - 251}}}').wait_for()
+        page.keyboard.press("Tab")
+        assert page.locator(".item :focus").count() == 0
         page.get_by_label("Search runs").fill('"a": 4711}')
         page.locator(".item", has_text='{"a": 4711}').click()
         page.wait_for_url(f"**/runs/{4711:08x}-*")

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.console.conftest import Console
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 pytestmark = pytest.mark.browser
 Invoke = Callable[..., str]
@@ -51,7 +51,9 @@ def test_what_a_run_says_is_text_and_nothing_else(console: Console, invoke: Invo
     said = log.inner_text()
     assert "<script>document.title=2</script>" in said
     assert "\\x1b]0;title\\x07 \\u202eevil" in said
-    assert log.locator(".a-1.a-bold").first.inner_text() == "red"
+    red = log.locator(".a-ink.a-bold").first
+    assert red.inner_text() == "red"
+    assert red.evaluate("it => getComputedStyle(it).color") == "rgb(179, 38, 30)"
     assert [line for line in said.split("\n") if "percent" in line] == ["100 percent"]
     assert "onerror='document.title=1'" in page.locator(".failure .message").inner_text()
     assert '"<b>": "<img src=x>"' in page.locator("json-tree").first.inner_text()
@@ -191,3 +193,22 @@ def test_the_log_is_copied_and_kept_as_a_file(console: Console, invoke: Invoke) 
 
 def test_what_is_not_there_is_said(console: Console) -> None:
     console.open("/runs/nothing-like-that").get_by_role("alert").wait_for()
+
+
+def test_a_run_that_was_stopped_says_so_first_and_has_not_changed_a_result(
+    console: Console, invoke: Invoke
+) -> None:
+    invoke("adds", '{"a": 1}', "--wait")
+    run_id = invoke("adds", '{"a": 2}', "--wait")
+    page = console.open("/runs")
+
+    def stopped(route: Route) -> None:
+        detail = route.fetch().json()
+        detail |= {"run": {**detail["run"], "state": "TIMED_OUT"}, "result": None}
+        route.fulfill(json=detail)
+
+    page.route(f"**/api/runs/{run_id}", stopped)
+    page.goto(f"{console.base}/runs/{run_id}")
+    expect_text(page, ".told > .failure", "Timed out.*It was stopped after .*its job's timeout")
+    page.locator(".diff").get_by_text(".a").wait_for()
+    assert page.locator(".diff caption").all_inner_texts() == ["Payload"]

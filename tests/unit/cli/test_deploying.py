@@ -63,12 +63,12 @@ def test_a_deployment_that_is_under_way_is_waited_for_and_dev_is_not(
     config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = contextlib.ExitStack()
-    other.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage, "remove"))
+    other.enter_context(only_one(config.lock, config.stage, "remove"))
     monkeypatch.setattr("devbridge.runs.lock.sleep", lambda _: other.close())
     with only_this(config, "deploy"):
         assert "  wait     `devbridge remove`" in capsys.readouterr().out
     with (
-        only_one(config.stage_dir / "daemon.lock", config.stage),
+        only_one(config.lock, config.stage),
         pytest.raises(AlreadyRunning),
         only_this(config, "deploy"),
     ):

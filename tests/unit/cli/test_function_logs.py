@@ -197,7 +197,7 @@ def test_of_a_live_function_what_dev_has_kept_comes_first(
 
 
 def test_while_dev_runs_nobody_else_is_asked(kept: Path, config: Config, logs: CloudWatch) -> None:
-    (config.stage_dir / "daemon.lock").write_text(f"{os.getpid()}\n")
+    (config.lock).write_text(f"{os.getpid()}\n")
     done = run("api-start")
     assert done.exit_code == 0
     assert done.stdout.startswith("new\n")
@@ -207,6 +207,6 @@ def test_of_a_function_that_is_not_live_cloudwatch_is_asked_though_dev_runs(
     app: Path, config: Config, logs: CloudWatch, group: Callable[[str], str]
 ) -> None:
     (app / "app.py").write_text(APP.replace('add.handler"', 'add.handler", enable_live_dev=False'))
-    (config.stage_dir / "daemon.lock").write_text(f"{os.getpid()}\n")
+    (config.lock).write_text(f"{os.getpid()}\n")
     logs.groups[group("add")] = ["from there"]
     assert run("add").stdout == "from there\n"

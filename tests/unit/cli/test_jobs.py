@@ -129,7 +129,7 @@ def test_a_job_that_never_was_is_an_error_with_those_there_are(book: Book) -> No
 def test_how_long_a_run_takes_is_not_known_while_nobody_goes_on_with_it(book: Book) -> None:
     book.start(NEW)
     assert jobs("--limit", "1")[1][2:] == ["RUNNING", "now", "-"]
-    lock = book.config.stage_dir / "daemon.lock"
+    lock = book.config.lock
     lock.write_text(f"{os.getpid()}\n")
     assert jobs("--limit", "1")[1][-1] != "-"
 

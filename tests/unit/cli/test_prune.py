@@ -119,7 +119,7 @@ def test_the_ledgers_file_gets_smaller_when_it_pays(book: Book) -> None:
 
 def test_the_ledger_is_not_written_anew_while_a_daemon_uses_it(book: Book) -> None:
     large_run(book)
-    with only_one(book.config.stage_dir / "daemon.lock", "ann"):
+    with only_one(book.config.lock, "ann"):
         assert json.loads(prune("--json").stdout)["ledgerBytes"] > 4_000_000
     assert json.loads(prune("--json").stdout)["ledgerBytes"] < 200_000
 

@@ -194,7 +194,7 @@ def test_a_stage_with_nothing_is_not_deployed(stage: Stage) -> None:
 
 
 def test_it_refuses_while_devbridge_dev_runs_the_stage(stage: Stage, config: Config) -> None:
-    with only_one(config.stage_dir / "daemon.lock", config.stage):
+    with only_one(config.lock, config.stage):
         result = run("--yes", "--stage", config.stage)
     assert result.exit_code == errors.EXIT_ALREADY_RUNNING
     assert stage.removed == []
@@ -204,7 +204,7 @@ def test_it_waits_for_a_deployment_of_the_stage(
     stage: Stage, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = contextlib.ExitStack()
-    other.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage, "deploy"))
+    other.enter_context(only_one(config.lock, config.stage, "deploy"))
     monkeypatch.setattr("devbridge.runs.lock.sleep", lambda _: other.close())
     result = run("--yes", "--stage", config.stage)
     assert result.exit_code == 0, result.output

@@ -120,7 +120,7 @@ def test_where_no_dev_runs_it_is_said_that_it_waits(
     done = trigger("orders")
     assert done.stderr == f"{module.WAITS}\n"
     assert "starts run demo_ann_orders:" not in done.stdout
-    (config.stage_dir / "daemon.lock").write_text(f"{os.getpid()}\n")
+    (config.lock).write_text(f"{os.getpid()}\n")
     assert trigger("orders").stderr == ""
 
 

@@ -180,7 +180,8 @@ class Browser:
             "X-Devbridge": "1",
             "Content-Type": "application/json",
         }
-        return await self.send(method, path, headers, b"" if body is None else json.dumps(body))
+        given = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body)
+        return await self.send(method, path, headers, given)
 
     async def send(
         self,

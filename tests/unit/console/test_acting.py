@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from devbridge.console import acting, model
 from devbridge.console.refused import Conflict
+from devbridge.console.subject import Subject
 from devbridge.errors import (
     CloudNotRunning,
     InvalidValue,
@@ -168,6 +170,27 @@ def test_what_did_not_work_is_told_with_its_run(stage: Stage) -> None:
     done = bulk(stage, "replay", 1)
     assert (done.count, done.done, [each.id for each in done.failed]) == (1, 0, [run_id])
     assert "lost" in done.failed[0].message
+
+
+def test_what_the_cloud_refuses_of_many_is_told_and_the_others_are_done(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = stage.add(State.QUEUED), stage.add(State.QUEUED)
+    answer: Any = {"Error": {"Code": "Throttling", "Message": "slow down"}}
+    cancel = acting.cancel
+
+    def throttled(subject: Subject, run_id: str) -> model.Cancelled:
+        if run_id == first:
+            raise ClientError(answer, "Invoke")
+        return cancel(subject, run_id)
+
+    monkeypatch.setattr(acting, "cancel", throttled)
+    done = bulk(stage, "cancel", 2)
+    assert (done.done, [each.id for each in done.failed]) == (1, [first])
+    assert "slow down" in done.failed[0].message
+    record = stage.ledger.get(second)
+    assert record is not None
+    assert record.state is State.CANCELLED
 
 
 def test_too_many_at_once_are_refused(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from .stages import Stage
 
 
 def test_the_console_of_a_dev_that_runs_is_opened_by_a_link_of_its_own(stage: Stage) -> None:
-    file, lock = stage.config.stage_dir / FILE, stage.config.stage_dir / "daemon.lock"
+    file, lock = stage.config.stage_dir / FILE, stage.config.lock
     assert there_is(stage.config) is None
     keys = Keys().opened(4711)
     keys.write(file)

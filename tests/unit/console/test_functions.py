@@ -27,8 +27,18 @@ def test_a_job_is_told_with_how_it_went_last(stage: Stage) -> None:
     assert (job.compute, job.schema, job.live) == ("codebuild", {"type": "integer"}, True)
     assert (job.timeout, job.triggers, job.broken) == (8 * 3600.0, [], None)
     assert job.last_error == "KeyError: 'a' b"
-    told = [(last.id, last.state, last.seconds) for last in job.recent]
-    assert told == [(three, "RUNNING", None), (two, "SUCCEEDED", 2.0), (one, "FAILED", 2.0)]
+    told = [(last.id, last.state, last.seconds, last.error) for last in job.recent]
+    assert told == [
+        (three, "RUNNING", None, None),
+        (two, "SUCCEEDED", 2.0, None),
+        (one, "FAILED", 2.0, "KeyError: 'a' b"),
+    ]
+
+
+def test_a_run_that_has_not_started_was_asked_for(stage: Stage) -> None:
+    stage.add(State.QUEUED)
+    (job,) = functions(stage.subject, stage.heard)
+    assert [last.started_at is None for last in job.recent] == [False]
 
 
 def test_only_the_last_runs_are_told(stage: Stage) -> None:
@@ -41,7 +51,7 @@ def test_only_the_last_runs_are_told(stage: Stage) -> None:
 def test_what_is_broken_says_where(stage: Stage) -> None:
     file = HandlersFile(stage.config.handlers)
     file.on(Broken("factorial", Failure("SyntaxError", "never closed", (FRAME,)), "w"))
-    with only_one(stage.config.stage_dir / "daemon.lock", "s"):
+    with only_one(stage.config.lock, "s"):
         (job,) = functions(stage.subject, stage.heard)
         file.on(Reloaded("factorial", 0.1))
         (mended,) = functions(stage.subject, stage.heard)
@@ -73,8 +83,8 @@ def test_an_api_function_is_told_with_its_last_requests(stage: Stage) -> None:
         20.0,
         "ValueError: bad",
     )
-    told = [(last.id, last.state, last.seconds) for last in function.recent]
-    assert told == [("GET /b", "failed", 0.25), ("GET /a", "200", 0.5)]
+    told = [(last.id, last.state, last.seconds, last.error) for last in function.recent]
+    assert told == [("GET /b", "failed", 0.25, "ValueError: bad"), ("GET /a", "200", 0.5, None)]
 
 
 def test_a_stage_that_is_not_live_has_no_live_functions(stage: Stage) -> None:

@@ -69,6 +69,8 @@ def heard(told: list[str]) -> Heard:
         (Printed(FUNCTION, b"text"), []),
         (Stopping(WHO, 1.0), ["run 1", "log 1"]),
         (STOPPED, ["run 1"]),
+        (Paused(FUNCTION, "paused", Mood.PLAIN, ""), []),
+        (Paused(IDLE, "paused", Mood.PLAIN, ""), []),
         (Ended(WHO, CHANGE, RECORD), ["run 1", "log 1"]),
         (Gone(WHO), ["run 1", "log 1"]),
         (Gone(IDLE), []),

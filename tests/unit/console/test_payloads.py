@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,30 @@ def test_files_of_others_in_that_folder_are_left_alone(stage: Stage) -> None:
     assert [each.name for each in payloads(stage.subject, "factorial").saved] == ["by hand"]
     forget(stage.subject, "factorial", "by hand")
     assert (folder / "README.md").exists()
+
+
+def test_what_is_no_file_takes_no_page_away(stage: Stage) -> None:
+    folder = stage.root / FOLDER / "factorial"
+    (folder / "folder.json").mkdir(parents=True)
+    (folder / "gone.json").symlink_to(folder / "nowhere")
+    (folder / "latin.json").write_bytes('"ü"'.encode("latin-1"))
+    assert [each.name for each in payloads(stage.subject, "factorial").saved] == ["latin"]
+    with pytest.raises(InvalidValue, match="a folder has that name"):
+        save(stage.subject, "factorial", "folder", "1")
+    with pytest.raises(NotFound):
+        forget(stage.subject, "factorial", "folder")
+    assert {path.name for path in folder.iterdir()} == {"folder.json", "gone.json", "latin.json"}
+
+
+def test_pages_may_save_by_the_same_name_at_the_same_time(stage: Stage) -> None:
+    def write(_: int) -> None:
+        save(stage.subject, "factorial", "a", "1")
+        with contextlib.suppress(NotFound):
+            forget(stage.subject, "factorial", "a")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(200)))
+    assert not (stage.root / FOLDER).exists()
 
 
 def test_samples_are_of_the_schema_and_of_each_trigger(stage: Stage, tmp_path: Path) -> None:

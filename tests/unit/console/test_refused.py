@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 from http import HTTPStatus
 from typing import Any
 
@@ -71,3 +73,20 @@ def test_what_aws_says_is_told_and_a_defect_is_not() -> None:
     assert status is HTTPStatus.INTERNAL_SERVER_ERROR
     assert b"secret" not in body
     assert refused.status(HTTPStatus.NOT_FOUND)[0] is HTTPStatus.NOT_FOUND
+
+
+def test_a_file_that_cannot_be_used_is_said_with_its_place() -> None:
+    status, body = refused.by(PermissionError(13, "Permission denied", "/app/a.json"))
+    error = json.loads(body)["error"]
+    assert (status, error["where"]) == (500, "/app/a.json")
+    assert error["message"] == "/app/a.json cannot be used: Permission denied"
+    assert error["remedy"]
+
+
+def test_a_full_disk_is_told_as_the_terminal_tells_it() -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/app/.devbridge-payloads/a/b.new")
+    told = json.loads(refused.by(full)[1])["error"]
+    assert told["type"] == "FolderError"
+    assert told["where"] == "/app/.devbridge-payloads/a/b.new"
+    assert "No space left on device" in told["message"]
+    assert told["remedy"]

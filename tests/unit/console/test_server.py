@@ -53,11 +53,45 @@ async def test_runs_come_with_what_a_list_shows(browser: Browser, stage: Stage) 
     assert [run["id"] for run in found["runs"]] == [two]
 
 
-@pytest.mark.parametrize("query", ["limit=many", "since=yesterday", "state=LAZY"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("limit=many", "since=yesterday", "state=LAZY", "stat=FAILED"),
+        *("since=nan", "since=inf", "since=-1", "until=1e300"),
+    ],
+)
 async def test_a_query_that_makes_no_sense_is_told(browser: Browser, query: str) -> None:
     answer = await browser.get(f"/api/runs?{query}")
     assert answer.status == 400
     assert answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"job": "\xff", "payload": "1"}', "UTF-8"),
+        (b'{"other": ' + b"[" * 3000 + b"]" * 3000 + b"}", "unknown field"),
+        (b"{", "truncated"),
+    ],
+)
+async def test_a_body_that_makes_no_sense_is_told(browser: Browser, body: bytes, told: str) -> None:
+    answer = await browser.post("/api/runs", body)
+    assert answer.status == 400
+    error = answer.json()["error"]
+    assert error["type"] == "InvalidRequest"
+    assert told in error["message"]
+
+
+async def test_what_is_asked_for_and_is_not_known_is_refused_and_not_left_out(
+    browser: Browser,
+) -> None:
+    wrong = {"action": "cancel", "filter": {"log": "a"}}  # else it would be all runs
+    for path, body in (("bulk", wrong), ("runs/1/replay", {"paylod": "1"})):
+        answer = await browser.post(f"/api/{path}", body)
+        assert answer.status == 400
+        assert "unknown field" in answer.json()["error"]["message"]
+    answer = await browser.send("GET", "/api/events?job=a", {"Origin": browser.origin})
+    assert answer.status == 400
 
 
 async def test_a_defect_of_ours_is_an_answer_and_no_end(

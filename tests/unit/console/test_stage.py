@@ -5,6 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from devbridge import names
 from devbridge.console import stage as module
 from devbridge.console.stage import deployments
 from devbridge.constructs import Secret
@@ -56,6 +57,12 @@ def test_deployments_are_what_the_stacks_events_tell() -> None:
     )
     assert list(deployments([])) == []
     assert [each.what for each in deployments(HAPPENED[3:5][::-1])] == ["create complete"]
+
+
+def test_what_stamps_a_template_is_no_change_of_a_deployment() -> None:
+    stamp = {**event("CREATE_COMPLETE", "Template1"), "ResourceType": names.STAMP}
+    (one,) = deployments([*HAPPENED[:3], stamp, *HAPPENED[3:5]][::-1])
+    assert [each.name for each in one.changes] == ["Orders", "Other"]
 
 
 class Pages:

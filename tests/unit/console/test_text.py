@@ -19,6 +19,10 @@ def test_a_text_keeps_what_no_browser_could_read_from_utf8() -> None:
     assert json_text('{"a":"ü😀"}'.encode()) == '{"a":"ü😀"}'
 
 
+def test_what_is_no_text_can_be_seen() -> None:
+    assert json_text('{"a":"ü"}'.encode("latin-1")) == '{"a":"\ufffd"}'
+
+
 def test_an_error_is_one_line() -> None:
     failure = Failure("ValueError", "first\n  second\t" + "x" * 500)
     record = RunRecord(job_id="1", job="a", state=State.FAILED, failure=failure)

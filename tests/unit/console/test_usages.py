@@ -74,6 +74,13 @@ async def test_a_further_attempt_goes_on_with_the_series(machine: Machine) -> No
     machine.usages.close()
 
 
+async def test_where_many_begin_each_is_looked_at_once(machine: Machine) -> None:
+    for number in range(5):
+        machine.usages.on(Began(Who(f"w{number}", "a", str(number)), 1, 1, b"1", 7))
+    assert machine.looks == 5
+    machine.usages.close()
+
+
 async def test_only_the_last_runs_are_kept(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,7 +96,8 @@ def test_a_long_run_has_no_more_points_than_a_plot() -> None:
     assert thinned([(1.0, 10.0, 5), (2.0, 30.0, 3), (3.0, 0.0, 1)]) == [(2.0, 20.0, 5)]
     run = module._Run("w", 7, pause=0.5)
     for second in range(3 * module.POINTS):
-        run.add(float(second), Usage(second / 2, 1))
+        if run.is_due(float(second)):
+            run.add(float(second), Usage(second / 2, 1))
     assert len(run.points) < module.POINTS
     assert {share for _, share, _ in run.points} == {50.0}
     assert run.points[-1][0] > 2 * module.POINTS, "to its end"

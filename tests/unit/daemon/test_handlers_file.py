@@ -54,12 +54,16 @@ def test_what_cannot_be_loaded_is_there_until_it_was_loaded_again(file: File) ->
 def test_a_function_is_not_taken_for_a_job_of_its_name(file: File) -> None:
     known = file(Broken("a", ERROR, "w1", function=True))
     assert (known.jobs, known.functions) == ({}, {"a": DOCUMENT})
-    assert file(Reloaded("a", 0.1)).functions == {}
+    assert file(Reloaded("a", 0.1)).functions == {"a": DOCUMENT}
+    known = file(Reloaded("a", 0.1, function=True))
+    assert (known.functions, known.reloaded) == ({}, {"a": 2.0, "a()": 3.0})
 
 
-def test_a_job_that_is_no_more_is_forgotten(file: File) -> None:
-    file(Broken("a", ERROR, "w1"), Broken("b", ERROR, "w2"))
-    assert [*file(Deployed(("b",))).jobs] == ["b"]
+@pytest.mark.parametrize("function", [False, True])
+def test_what_is_no_more_is_forgotten(file: File, function: bool) -> None:
+    file(*(Broken(name, ERROR, "w", function=function) for name in ("a", "b")))
+    known = file(Deployed(("b",), ("b",)))
+    assert [*(known.functions if function else known.jobs)] == ["b"]
 
 
 def test_an_app_that_cannot_be_deployed_says_why_until_it_can(file: File) -> None:

@@ -142,6 +142,22 @@ async def test_answers_to_what_came_in_one_piece_go_out_in_one(
     assert [sent.count(OK) for sent in written] == [2, 1]
 
 
+async def test_who_takes_no_answers_is_given_no_more_of_them(desk: Desk, peer: Peer) -> None:
+    large = b" " * (32 << 20)
+    peer.send("GET /large")
+    peer.send("GET /next")
+    _, exchange = await desk.next()
+    exchange.answer(HTTPStatus.OK, large)
+    for _ in range(9):  # turns of the loop, in which the next one would be handled
+        await asyncio.sleep(0)
+    assert desk.requests.empty()
+    assert (await peer.answer())[2] == large
+    request, exchange = await desk.next()
+    assert request.path == "/next"
+    exchange.answer(HTTPStatus.OK, OK)
+    assert (await peer.answer())[2] == OK
+
+
 async def test_what_was_answered_is_heard_before_a_refusal(desk: Desk, peer: Peer) -> None:
     desk.server.handler = lambda _, exchange: exchange.answer(HTTPStatus.OK, OK)
     peer.writer.write(b"GET /one HTTP/1.1\r\nHost: here\r\n\r\nno HTTP at all\r\n\r\n")

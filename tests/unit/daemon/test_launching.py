@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import signal
-from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -17,10 +16,7 @@ from devbridge.workers.rlimits import HEADROOM
 
 def launching() -> Launching[Launched]:
     starts: Starts[Launched] = Starts(failed=Mock(), short=Mock(), heard=Mock(), lost=Mock())
-    given: dict[str, Any] = dict.fromkeys(
-        ("root", "notes", "python", "launcher", "runtime_api", "environment", "narrator")
-    )
-    return Launching(**given, starts=starts)
+    return Launching(Mock(), Mock(), Mock(), Mock(), starts)
 
 
 def test_a_signal_waits_for_the_process() -> None:

@@ -26,13 +26,13 @@ from devbridge.daemon.memory import OomKills
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.processes import COUNTDOWN, Processes, Worker
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
+from devbridge.daemon.settings import Settings, Workshop
 from devbridge.daemon.told import (
     Began,
     Ended,
     Gone,
     Mood,
     Noted,
-    Paused,
     Printed,
     Remarked,
     Stopping,
@@ -43,6 +43,7 @@ from devbridge.errors import BundleError
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import CodeSpec, Exit, JobSpec, State
+from devbridge.testing import MemoryObjects
 from devbridge.workers.base import WorkerSpec
 from devbridge.workers.modules import Modules, that_mend
 from devbridge.workers.rlimits import HEADROOM
@@ -147,20 +148,19 @@ class Stage:
         self.known = False
         """Whether the worker was still known when the last event was posted."""
         self.launcher = FakeLauncher()
-        self.debug = False
+        self.debuggers = Mock(wanted=False)
+        workshop = Workshop(
+            self.launcher, self._environment, debuggers=self.debuggers, objects=MemoryObjects()
+        )
         self.api = api
         self.processes = Processes(
-            notes=root / ".devbridge",
-            root=root,
-            python=Path(sys.executable),
-            launcher=self.launcher,
-            runtime_api=api,
-            environment=self._environment,
-            narrator=Narrator([self]),
+            Settings(root=root, python=Path(sys.executable), logs=root, concurrency=1, grace=1),
+            workshop,
+            api,
+            Narrator([self]),
             post=self._post,
             closed=self._closed,
             heard=lambda worker_id, modules: self.mending.append((worker_id, modules)),
-            debug=lambda: self.debug,
         )
 
     def _environment(self, spec: CodeSpec, address: WorkerAddress) -> dict[str, str]:
@@ -336,9 +336,8 @@ async def test_what_a_workers_inspector_prints_is_told_nobody(stage: Stage) -> N
     await stage.launch()
     stage.launcher.print(b"Debugger attached.\n")
     stage.processes.drain("w1")
-    stage.processes.mute("w1", [])
-    stage.processes.mute("nobody", ["x"])
-    stage.processes.mute("w1", ["Debugger attached.", "Debugger listening on ws://"])
+    stage.worker.mute([])
+    stage.worker.mute(["Debugger attached.", "Debugger listening on ws://"])
     stage.launcher.print(b"one, Debugger attached.\ntwo\nDebugger listening on ws://1/2\n")
     stage.processes.drain("w1")
     stage.launcher.print(b"Debugger attached.\n")
@@ -354,37 +353,13 @@ async def test_a_worker_that_may_be_halted_finds_how_long_it_was(
     tmp_path: Path, stage: Stage, debug: bool
 ) -> None:
     (tmp_path / ".devbridge").mkdir()
-    stage.debug = debug
+    stage.debuggers.wanted = debug
     await stage.launch()
     note = stage.launcher.specs[0].debug
-    stage.processes.halted("w1", True)
-    stage.processes.halted("nobody", True)
+    stage.worker.halted(True)
     assert (note is not None and note.exists()) == debug
     await stage.exit()
     assert list((tmp_path / ".devbridge").iterdir()) == []
-
-
-async def test_where_a_debugger_has_stopped_a_run_is_a_remark_about_it(stage: Stage) -> None:
-    await stage.launch()
-    stage.processes.paused("w1", "jobs/a.py:12")
-    stage.processes.paused("w1", None)
-    stage.processes.paused("nobody", "jobs/a.py:12")
-    assert stage.told == [
-        Paused(STANDBY, "paused at jobs/a.py:12", Mood.PLAIN, "jobs/a.py:12"),
-        Paused(STANDBY, "goes on", Mood.PLAIN, None),
-    ]
-
-
-async def test_a_remark_is_about_the_worker_as_it_is_now(stage: Stage) -> None:
-    await stage.launch()
-    stage.processes.remark("w1", "hello", Mood.WARN)
-    stage.give()
-    stage.processes.remark("w1", "again", Mood.BAD)
-    stage.processes.remark("nobody", "hello", Mood.WARN)
-    assert [event for event in stage.told if isinstance(event, Remarked)] == [
-        Remarked(STANDBY, "hello", Mood.WARN),
-        Remarked(RUN, "again", Mood.BAD),
-    ]
 
 
 async def test_the_end_of_a_run_is_told_though_its_worker_goes_on_and_then_what_goes_on(

@@ -19,6 +19,7 @@ from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.rerun import Rerun
 from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.terminal_listener import TerminalListener
+from devbridge.daemon.told import Reloaded, Told
 from devbridge.errors import AppError
 from devbridge.resources import variable
 from devbridge.runs.model import FunctionSpec, JobSpec
@@ -153,6 +154,10 @@ class Desk:
         self.functions: dict[str, FunctionSpec] = {}
         self.pool = Pool()
         self.reloading: Reloading
+        self.told: list[Told] = []
+
+    def on(self, event: Told) -> None:
+        self.told.append(event)
 
     def save(self, name: str) -> Path:
         self.now += 10
@@ -177,7 +182,7 @@ class Desk:
             self.root,
             self.deployment(whole=self.whole),
             self.redeploys,
-            Narrator([TerminalListener(cast(Terminal, self.board), self.root, self.root)]),
+            Narrator([TerminalListener(cast(Terminal, self.board), self.root, self.root), self]),
             post=self._post,
             may_deploy=lambda: self.ours,
             rerun=cast(Rerun, self.runs) if self.runs is not None else None,
@@ -593,8 +598,11 @@ async def test_a_save_of_what_a_function_has_read_is_told_its_pool(live: Desk) -
     live.save("jobs/a.py")
     assert live.reloading.look(["a"]) == [SourcesChanged(frozenset({"a"}))]
     assert live.pool.saved_ == [frozenset({"api()"})]
+    live.reloading.ready("a")
     live.reloading.ready("api()")
     assert live.board.lines[-1].startswith("Reloaded api in")
+    reloaded = [event for event in live.told if isinstance(event, Reloaded)]
+    assert [(each.job, each.function) for each in reloaded] == [("a", False), ("api", True)]
 
 
 async def test_a_function_is_looked_at_when_it_is_about_to_be_called(live: Desk) -> None:

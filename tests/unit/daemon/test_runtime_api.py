@@ -164,6 +164,22 @@ async def test_a_worker_that_tells_of_its_inspector_is_answered_when_it_may_go_o
     assert inspected.steps == ["forget w1"]
 
 
+async def test_a_worker_that_goes_while_a_debugger_is_got_ready_is_forgotten_after_that() -> None:
+    inspected: Any = Inspected()
+    api = RuntimeApi(Said(), None, inspected)
+    await api.start()
+    peer = await Peer(api, api.add_worker("w1")).connect()
+    peer.send("POST", f"/{peer.token}/2018-06-01/devbridge/debugger", b"url")
+    await inspected.waits.wait()
+    api.remove_worker("w1")
+    inspected.steps.clear()
+    inspected.go_on.set()
+    await peer.receive()
+    peer.writer.close()
+    await api.close()
+    assert inspected.steps == ["forget w1"]
+
+
 async def test_where_nobody_debugs_a_worker_goes_on_at_once(peer: Peer) -> None:
     assert await peer.ask("POST", "2018-06-01/devbridge/debugger", b"{}") == 404
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -152,6 +153,44 @@ async def test_they_may_be_wanted_later_and_where_to_attach_is_said_once_workers
     ]
 
 
+async def test_who_asks_meanwhile_waits_until_workers_are_open(
+    told: list[object], place: Any
+) -> None:
+    begun, released = asyncio.Event(), asyncio.Event()
+
+    async def opened() -> None:
+        begun.set()
+        await released.wait()
+        told.append("opened")
+
+    debuggers = Debuggers(place, 2, wanted=False, opened=opened)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as both:
+        both.create_task(debuggers.open([""]))
+        await begun.wait()
+        second = both.create_task(debuggers.open([""]))
+        done, _ = await asyncio.wait([second], timeout=0.2)  # it would have been quicker
+        assert not done
+        released.set()
+    assert told[2:] == ["opened", "python 2 starts"]
+
+
+async def test_workers_that_could_not_be_opened_are_opened_by_who_asks_again(
+    told: list[object], place: Any
+) -> None:
+    async def opened() -> None:
+        told.append("opened")
+        if told.count("opened") == 1:
+            raise InterpreterError("no zygote")
+
+    debuggers = Debuggers(place, 2, wanted=False, opened=opened)
+    with pytest.raises(InterpreterError, match="no zygote"):
+        await debuggers.open([""])
+    assert not debuggers.wanted
+    await debuggers.open([""])
+    assert debuggers.wanted
+    assert told.count("opened") == 2
+
+
 async def test_they_are_not_wanted_where_what_they_need_is_not_there(
     told: list[object], place: Any, languages: dict[str, FakeLanguage]
 ) -> None:
@@ -160,6 +199,19 @@ async def test_they_are_not_wanted_where_what_they_need_is_not_there(
     with pytest.raises(InterpreterError, match="no debugpy"):
         await debuggers.open([""])
     assert not debuggers.wanted
+
+
+async def test_who_asks_again_is_not_told_of_what_was_in_the_way_before(
+    told: list[object], place: Any, languages: dict[str, FakeLanguage]
+) -> None:
+    languages["python"].broken = True
+    debuggers = Debuggers(place, 2)
+    await debuggers.open([""])
+    assert debuggers.configurations == []
+    languages["python"].broken = False
+    await debuggers.open([""])
+    assert debuggers.configurations == [{"name": "python 2"}]
+    assert told.count("python 2 starts") == 2
 
 
 def test_what_live_code_needs_is_looked_for_first(told: list[object], app: App) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from devbridge.errors import InterpreterError
+from devbridge.errors import DevbridgeError, InterpreterError
+from devbridge.live import debugging
 from devbridge.live.debugging import Switch
 
 
@@ -40,3 +41,13 @@ async def test_what_keeps_it_from_that_is_told_to_who_asks() -> None:
     debuggers.lacks = True
     with pytest.raises(InterpreterError, match="no debugpy"):
         await asyncio.to_thread(Switch(debuggers, list).open)
+
+
+async def test_who_asks_is_told_when_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(debugging, "PATIENCE", 0.01)
+    debuggers: Any = Debuggers()
+    released = asyncio.Event()
+    debuggers.open = lambda _: released.wait()
+    with pytest.raises(DevbridgeError, match="still being started"):
+        await asyncio.to_thread(Switch(debuggers, list).open)
+    released.set()

@@ -165,14 +165,14 @@ def test_a_deployment_that_fails_is_not_served_and_leaves_no_cloud_behind(desk: 
         desk.run()
     assert desk.steps[-1] == "cloud ends"
     assert "Stopped" not in desk.developer.said
-    with only_one(desk.config.stage_dir / "daemon.lock", "ann"):
+    with only_one(desk.config.lock, "ann"):
         pass  # nobody holds the stage
 
 
 def test_a_stage_that_somebody_else_runs_is_left_alone(desk: Desk) -> None:
     desk.config.make_dirs()
     with (
-        only_one(desk.config.stage_dir / "daemon.lock", "ann"),
+        only_one(desk.config.lock, "ann"),
         pytest.raises(AlreadyRunning),
     ):
         desk.run()

@@ -149,7 +149,7 @@ def test_where_nothing_is_left_to_do_no_cloud_is_asked(
 
 
 def test_the_next_devbridge_dev_goes_on_reading(cloud: Cloud, config: Config) -> None:
-    lock = config.stage_dir / "daemon.lock"
+    lock = config.lock
     with only_one(lock, "dev"):
         disable(Read(config, ENDPOINT, DEAD, ("one",)))
     assert cloud.disabled == []

@@ -9,8 +9,8 @@ from functools import partial
 import pytest
 
 from devbridge.runs.cloudwatch import Output, Streams, reader
-from devbridge.runs.deployed import DeployedRuns
 from devbridge.runs.kept import Kept
+from devbridge.runs.listed import ListedRuns
 from devbridge.runs.providers.known import provider
 from devbridge.runs.reading import Deployment, Reader
 from tests.unit.runs.clouds import BuildCloud, Logs
@@ -132,7 +132,7 @@ class Following:
             lambda name: provider(name, self.cloud.client),
             Deployment(app="demo", stage="ann", job="factorial", project=project),
         )
-        store = DeployedRuns(
+        store = ListedRuns(
             reader_,
             output=reader(lambda: self.cloud.logs, runner=True, settle=settle),
             poll=0.005,

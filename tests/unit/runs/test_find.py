@@ -12,7 +12,14 @@ import pytest
 from devbridge.config import Config
 from devbridge.errors import NotFound, UnknownRun
 from devbridge.runs.base import Run, RunRecord
-from devbridge.runs.find import StageRuns, is_deployed, mark_deployed, mark_dev, takes_later
+from devbridge.runs.find import (
+    StageRuns,
+    is_deployed,
+    mark_deployed,
+    mark_dev,
+    resumes_at,
+    takes_later,
+)
 from devbridge.runs.invoker import InvokerRun, InvokerStore
 from devbridge.runs.ledger_store import LedgerRun, LedgerStore
 from devbridge.runs.model import State
@@ -376,3 +383,26 @@ def test_a_run_for_a_later_time_is_no_stores_and_nobody_notes_that_it_waits_for_
     runs = stage.runs()
     assert runs.closest(run) is run
     assert not runs.awaited(run)
+
+
+# --- where a run goes on ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "left", "at"),
+    [
+        (State.FAILED, b'{"done":3}', b'{"done":3}'),
+        (State.CANCELLED, b"7", b"7"),
+        (State.FAILED, b" null", None),
+        (State.FAILED, None, None),
+        (State.SUCCEEDED, b"7", None),
+        (State.RUNNING, b"7", None),
+    ],
+)
+def test_a_run_goes_on_where_one_without_success_has_left_a_checkpoint(
+    state: State, left: bytes | None, at: bytes | None
+) -> None:
+    run: Any = SimpleNamespace(
+        record=RunRecord(job_id="1", job="a", state=state), checkpoint=lambda: left
+    )
+    assert resumes_at(run) == at

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from pathlib import Path
 
 import pytest
 
+from devbridge.config import Config
 from devbridge.errors import AlreadyRunning
 from devbridge.runs.lock import daemon_runs, only_one
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    config = Config(root=tmp_path, stage="ann", python=Path(sys.executable))
+    config.make_dirs()
+    return config
 
 
 def held(path: Path, command: str) -> contextlib.ExitStack:
@@ -74,16 +83,15 @@ def test_who_had_the_lock_is_not_taken_for_who_has_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "not a number", "-", "9" * 40, "7 deploy"])
-def test_a_lock_file_that_names_no_process_means_no_daemon(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    assert not daemon_runs(path)
-    path.write_text(text)
-    assert not daemon_runs(path)
+def test_a_lock_file_that_names_no_process_means_no_daemon(config: Config, text: str) -> None:
+    assert not daemon_runs(config)
+    config.lock.write_text(text)
+    assert not daemon_runs(config)
 
 
-def test_who_has_the_lock_for_dev_is_a_daemon_and_other_commands_are_not(path: Path) -> None:
-    with only_one(path, "ann"):
-        assert daemon_runs(path)
-    assert not daemon_runs(path)
-    with only_one(path, "ann", "deploy"):
-        assert not daemon_runs(path)
+def test_who_has_the_lock_for_dev_is_a_daemon_and_other_commands_are_not(config: Config) -> None:
+    with only_one(config.lock, "ann"):
+        assert daemon_runs(config)
+    assert not daemon_runs(config)
+    with only_one(config.lock, "ann", "deploy"):
+        assert not daemon_runs(config)

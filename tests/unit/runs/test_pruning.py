@@ -30,7 +30,11 @@ class Stage:
         self.logs = folder / "logs"
         self.logs.mkdir()
         found = SimpleNamespace(
-            stage_dir=folder, ledger=folder / "ledger", logs_dir=self.logs, stage="ann"
+            stage_dir=folder,
+            ledger=folder / "ledger",
+            logs_dir=self.logs,
+            lock=folder / "daemon.lock",
+            stage="ann",
         )
         self.config: Config = found  # type: ignore[assignment]
         self.book = stack.enter_context(Ledger.open(self.config.ledger))
@@ -108,7 +112,7 @@ def test_what_is_unused_must_be_a_quarter_of_the_ledger(stage: Stage) -> None:
 
 def test_the_ledger_is_left_alone_while_a_daemon_uses_it(stage: Stage) -> None:
     stage.add("large", 15, result=b"1" * 4_000_000)
-    with only_one(stage.config.stage_dir / "daemon.lock", "ann"):
+    with only_one(stage.config.lock, "ann"):
         assert prune(stage.config, TWO_WEEKS, dry_run=False).ledger_bytes > 4_000_000
     assert stage.runs == {"new", "live"}
 

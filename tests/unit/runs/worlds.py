@@ -7,7 +7,7 @@ import io
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -20,12 +20,13 @@ from devbridge.daemon.events import CancelRequested
 from devbridge.daemon.jobs import Jobs
 from devbridge.protocol.messages import Cancel, Request, Run
 from devbridge.runs.base import RunStore
-from devbridge.runs.deployed import DeployedRuns
+from devbridge.runs.deployed import DeployedRun
 from devbridge.runs.invoker import InvokerStore
 from devbridge.runs.kept import Kept
 from devbridge.runs.ledger import Change, Ledger, NewRun
 from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.ledger_store import LedgerStore
+from devbridge.runs.listed import ListedRuns
 from devbridge.runs.model import JobSpec, State
 from devbridge.runs.providers.base import Asked
 from devbridge.runs.providers.known import provider
@@ -285,7 +286,7 @@ class DeployedWorld:
                 now=lambda: self.now(),  # noqa: PLW0108 - tests set it
             )
         self.starter = Starter(reader, self.provider, turns, now=lambda: self.now())  # noqa: PLW0108
-        return DeployedRuns(reader, starter=self.starter, now=lambda: self.now())  # noqa: PLW0108
+        return ListedRuns(reader, starter=self.starter, now=lambda: self.now())  # noqa: PLW0108
 
     def client(self, service: str) -> Any:
         return self.s3 if service == "s3" else self._services[service].client
@@ -421,3 +422,8 @@ class StageWorld(DeployedWorld):
             lambda: self.missing.append("asked"),
             lambda _job, _stage: self.invoker(),
         )
+
+
+def ids(runs: Iterable[DeployedRun]) -> list[str]:
+    """Those of some runs, in their order."""
+    return [run.record.job_id for run in runs]

@@ -35,6 +35,8 @@ export class JsonTree extends HTMLElement {
     this.node = node;
     this.text = text;
     this.open = openedAtFirst(node);
+    this.whole = new Set();
+    this.copied = false;
     this.most = FEW;
     this.draw();
   }
@@ -83,7 +85,7 @@ export class JsonTree extends HTMLElement {
           { class: open === null ? `j-${node.kind}` : "j-more" },
           long ? cut(summary, LONG) : summary,
         ),
-        long && button("whole", "", () => this.toggleWhole(path), { kind: "small" }),
+        long && button("whole", "", () => this.showWhole(path), { kind: "small" }),
       ),
     );
   }
@@ -95,7 +97,7 @@ export class JsonTree extends HTMLElement {
   }
 
   /** @param {string} path */
-  toggleWhole(path) {
+  showWhole(path) {
     this.whole.add(path);
     this.draw();
   }

@@ -148,7 +148,7 @@ export class LogView extends HTMLElement {
     return [
       h("span.count", plural(total, "line")),
       button("Follow the end (G)", "end", () => this.toEnd(), { bare: true, pressed: this.follow }),
-      button("Copy the log", "copy", () => void this.copy(), { bare: true }),
+      button("Copy the log", "copy", () => void this.attempted(() => this.copy()), { bare: true }),
       h(
         "a.button.bare",
         {
@@ -191,12 +191,8 @@ export class LogView extends HTMLElement {
     const parts = marked(span.text, this.wanted).map((part) =>
       part.found ? h("mark", part.text) : part.text,
     );
-    if (!span.classes.length && !span.colour && !span.back) return parts;
-    const style = {
-      ...(span.colour && { color: span.colour }),
-      ...(span.back && { "background-color": span.back }),
-    };
-    return h("span", { class: span.classes.join(" "), style }, parts);
+    if (!span.classes.length && !Object.keys(span.style).length) return parts;
+    return h("span", { class: span.classes.join(" "), style: span.style }, parts);
   }
 
   /** @param {number} first @param {number} many */
@@ -254,15 +250,30 @@ export class LogView extends HTMLElement {
     this.later();
   }
 
+  /** What does not work is said in its place. @param {() => Promise<void>} act */
+  async attempted(act) {
+    try {
+      await act();
+    } catch (error) {
+      this.said = error instanceof Error ? error.message : String(error);
+    }
+    this.later();
+  }
+
   /** The next line with what is looked for, from the one that is chosen. @param {1 | -1} way */
-  async find(way = 1) {
+  find(way = 1) {
+    return this.attempted(() => this.seek(way));
+  }
+
+  /** @param {1 | -1} way */
+  async seek(way) {
     if (!this.wanted) return;
     const { from, total } = this.range;
     const start = this.chosen === null ? from : this.chosen + way;
     const line =
       (await this.asked(start, way)) ?? (await this.asked(way > 0 ? from : from + total - 1, way));
     this.said = line === null ? "Not found" : `Line ${count(line + 1)}`;
-    if (line === null) return this.later();
+    if (line === null) return;
     this.follow = false;
     this.point(line);
     this.rows?.reveal(line - from, "centre");
@@ -285,10 +296,11 @@ export class LogView extends HTMLElement {
   }
 
   async copy() {
-    const text = await (await fetch(this.file())).text();
-    this.said = text.length > COPIED ? "Too long to copy: download it" : "Copied";
+    const answer = await fetch(this.file());
+    const text = await answer.text();
+    if (!answer.ok) throw new Error("The log cannot be read");
     if (text.length <= COPIED) await copy(text);
-    this.later();
+    this.said = text.length > COPIED ? "Too long to copy: download it" : "Copied";
   }
 }
 

@@ -16,9 +16,14 @@ export class UsagePlot extends HTMLElement {
     /** @type {Sample | null} */ this.pointed = null;
     this.addEventListener("pointermove", (event) => this.point(event));
     this.addEventListener("pointerleave", () => this.leave());
+    this.addEventListener("blur", () => this.leave());
+    this.addEventListener("keydown", (event) => this.step(event));
   }
 
   connectedCallback() {
+    this.tabIndex = 0;
+    this.role = "group";
+    this.ariaLabel = "Processor and memory: Left and Right go through time";
     this.draw();
   }
 
@@ -35,6 +40,17 @@ export class UsagePlot extends HTMLElement {
     if (!plot || !first || !last) return;
     const share = (event.clientX - plot.left) / plot.width;
     this.pointed = nearest(this.all, first[0] + share * (last[0] - first[0]));
+    this.draw();
+  }
+
+  /** @param {KeyboardEvent} event */
+  step(event) {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const last = this.all.length - 1;
+    if (!by || last < 0) return;
+    event.preventDefault();
+    const at = this.pointed ? this.all.indexOf(this.pointed) + by : last;
+    this.pointed = this.all[Math.max(0, Math.min(last, at))] ?? null;
     this.draw();
   }
 

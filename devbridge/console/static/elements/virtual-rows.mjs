@@ -4,7 +4,7 @@ import { patch } from "../dom.mjs";
 import { Scrolling } from "../logic/scrolling.mjs";
 
 /**
- * @typedef {{total: number, height: number, follow: boolean, keep?: boolean,
+ * @typedef {{total: number, height: number, follow: boolean, scrolling?: Scrolling,
  *   draw: (index: number) => import("../dom.mjs").VNode | null,
  *   seen?: (first: number, count: number) => void, moved?: (atEnd: boolean) => void}} Rows
  */
@@ -45,7 +45,9 @@ export class VirtualRows extends HTMLElement {
   /** What is shown may be other rows, or other ones. */
   refresh() {
     if (!this.isConnected) return;
-    const { scrolling, rows } = this;
+    const { rows } = this;
+    // Whose place outlives the element, brings it.
+    const scrolling = (this.scrolling = rows.scrolling ?? this.scrolling);
     scrolling.row = rows.height;
     const viewport = this.clientHeight;
     const bar = scrolling.resized(rows.total, viewport, rows.follow);

@@ -5,7 +5,7 @@
 
 import { visible } from "./visible.mjs";
 
-/** @typedef {{text: string, classes: string[], colour: string | null, back: string | null}} Span */
+/** @typedef {{text: string, classes: string[], style: Record<string, string>}} Span */
 /** @typedef {{bold: boolean, dim: boolean, italic: boolean, underline: boolean, strike: boolean,
  *   inverse: boolean, fore: Colour, back: Colour}} Style */
 /** @typedef {number | string | null} Colour an index of the sixteen, `#rrggbb`, or the default */
@@ -86,16 +86,20 @@ function add(found, text, style) {
   if (style.italic) classes.push("a-italic");
   if (style.underline) classes.push("a-underline");
   if (style.strike) classes.push("a-strike");
-  const named = (/** @type {Colour} */ colour) =>
-    typeof colour === "number" || colour === "fg" || colour === "bg";
-  if (named(fore)) classes.push(`a-${fore}`);
-  if (named(back)) classes.push(`a-on-${back}`);
-  found.push({
-    text: visible(text),
-    classes,
-    colour: typeof fore === "string" && !named(fore) ? fore : null,
-    back: typeof back === "string" && !named(back) ? back : null,
-  });
+  /** @type {Record<string, string>} */ const shades = {};
+  if (fore === "bg") classes.push("a-bg");
+  else if (typeof fore === "string") shades.color = fore;
+  else if (fore !== null) {
+    classes.push("a-ink");
+    shades["--ink-of"] = `var(--a${fore})`;
+  }
+  if (back === "fg") classes.push("a-on-fg");
+  else if (typeof back === "string") shades["background-color"] = back;
+  else if (back !== null) {
+    classes.push("a-on");
+    shades["--on"] = `var(--a${back})`;
+  }
+  found.push({ text: visible(text), classes, style: shades });
 }
 
 /** @type {Record<number, Partial<Style>>} */

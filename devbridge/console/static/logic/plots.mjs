@@ -118,7 +118,7 @@ export function rates(runs) {
     ["SUCCEEDED", "FAILED", "TIMED_OUT", "CRASHED"].includes(outcome(run.state)),
   );
   const good = ended.filter((run) => outcome(run.state) === "SUCCEEDED");
-  const times = (good.length ? good : ended).map((run) => run.seconds ?? 0).sort((a, b) => a - b);
+  const times = (good.length ? good : ended).flatMap((run) => run.seconds ?? []).sort((a, b) => a - b);
   const middle = times[Math.floor((times.length - 1) / 2)];
   return {
     ended: ended.length,

@@ -28,6 +28,8 @@ function decoded(part) {
 
 /** @param {string} name */
 export const functionPath = (name) => `/functions/${encodeURIComponent(name)}`;
+/** Where a run's payload is edited, to be replayed. @param {string} job @param {string} id */
+export const editPath = (job, id) => `${functionPath(job)}?replay=${encodeURIComponent(id)}`;
 /** @param {string} id */
 export const runPath = (id) => `/runs/${encodeURIComponent(id)}`;
 

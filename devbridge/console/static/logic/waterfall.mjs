@@ -2,6 +2,7 @@
 
 /**
  * @typedef {{at: number, state: string, attempt: number, detail?: string | null}} Step
+ * @typedef {{attempt: number, started_at: number | null, ended_at: number | null, state: string}} Attempt
  * @typedef {"queued" | "starting" | "running" | "waiting"} Phase
  * @typedef {{phase: Phase, from: number, to: number, state: string}} Bar
  * @typedef {{at: number, what: string}} Mark
@@ -18,9 +19,11 @@ const MARKS = new Set(["CHECKPOINT", "RESUMED", "PAUSED"]);
 /**
  * @param {readonly Step[]} history in the order of time
  * @param {number} now how far what has not ended reaches
+ * @param {readonly Attempt[]} attempts when each has begun, and how it has ended
  * @returns {Waterfall}
  */
-export function waterfall(history, now) {
+export function waterfall(history, now, attempts = []) {
+  const told = new Map(attempts.map((each) => [each.attempt, each]));
   /** @type {Map<number, Lane>} */ const lanes = new Map();
   const from = history[0]?.at ?? now;
   let to = from;
@@ -42,7 +45,9 @@ export function waterfall(history, now) {
     }
     const phase = PHASES[step.state] ?? "running";
     // Between two attempts a run is queued again, or said to be running while it waits.
-    const waits = lanes.size > 1 && !lane.bars.length && phase === "queued";
+    const begun = told.size ? (told.get(step.attempt)?.started_at ?? Infinity) : 0;
+    const waits =
+      lanes.size > 1 && !lane.bars.length && (phase === "queued" || step.at < begun);
     bar = { phase: waits ? "waiting" : phase, from: step.at, to: step.at, state: step.state };
     lane.bars.push(bar);
   }
@@ -50,6 +55,11 @@ export function waterfall(history, now) {
     bar.to = Math.max(now, bar.from);
     laneOf(lanes, history.at(-1)?.attempt ?? 1).open = true;
     to = Math.max(to, bar.to);
+  }
+  for (const lane of lanes.values()) {
+    const end = told.get(lane.attempt);
+    const last = lane.bars.at(-1);
+    if (end?.ended_at && last) lane.state = last.state = end.state;
   }
   const all = [...lanes.values()].sort((one, other) => one.attempt - other.attempt);
   return { from, to: to > from ? to : from + 0.001, lanes: all };

@@ -18,6 +18,9 @@ export function duration(seconds) {
   return `${minutes} min ${String(rest).padStart(2, "0")} s`;
 }
 
+/** How long something may take, as it was said: `3 s`, `10 min`. @param {number} seconds */
+export const period = (seconds) => duration(seconds).replace(/\.0+(?= )| 00 \w+$/, "");
+
 /**
  * How long ago, in a word that does not change each second.
  * @param {number | null | undefined} at

@@ -7,7 +7,7 @@ import { at, format, parse, steps } from "../logic/json.mjs";
 import { runPath } from "../logic/routes.mjs";
 import { blank } from "../logic/schema.mjs";
 import { short } from "../logic/words.mjs";
-import { button, empty, failed, loading } from "../parts.mjs";
+import { button, crumbs, failed, loading } from "../parts.mjs";
 import { facts, lately } from "./function/facts.mjs";
 import { stock } from "./function/stock.mjs";
 import { broken } from "./functions.mjs";
@@ -196,7 +196,7 @@ export class FunctionPage {
   view() {
     const { fn, error } = this;
     if (error && (!fn || this.first === null)) return failed(error, () => void this.load());
-    if (!fn || this.first === null) return [h("div.bar", h("h1", this.name)), loading(4)];
+    if (!fn || this.first === null) return [this.head({ name: this.name, handler: "" }), loading(4)];
     return [
       this.head(fn),
       h(
@@ -204,28 +204,21 @@ export class FunctionPage {
         fn.broken && h("div.panel.bad", broken(fn.broken)),
         fn.kind === "job"
           ? this.work(fn)
-          : empty(
-              "API functions run when they are requested",
-              h(
-                "p",
-                "Their requests are listed at the right; the stage's address is among its outputs.",
-              ),
-            ),
-        h("aside", fn.kind === "job" && stock(this), lately(fn, this.app.now), facts(this, fn)),
+          : lately(fn, this.app.now),
+        h(
+          "aside",
+          fn.kind === "job" && [stock(this), lately(fn, this.app.now)],
+          facts(this, fn),
+        ),
       ),
     ];
   }
 
-  /** @param {Fn} fn */
+  /** @param {{name: string, handler: string}} fn */
   head(fn) {
     return h(
       "div.bar",
-      h(
-        "nav.crumbs",
-        { "aria-label": "Path" },
-        h("a", { href: "/functions" }, "Functions"),
-        h("span", { "aria-hidden": "true" }, "/"),
-      ),
+      crumbs("/functions", "Functions"),
       h("h1", fn.name),
       h("code.handler", fn.handler),
     );

@@ -12,7 +12,7 @@ import { empty, failed, icon, line, loading, search, since, spark } from "../par
 /**
  * @typedef {{type: string, message: string, file: string | null, line: number | null, column: number | null,
  *   text: string | null, told: string}} Broken
- * @typedef {{id: string, state: string, started_at: number | null, seconds: number | null}} Last
+ * @typedef {{id: string, state: string, started_at: number | null, seconds: number | null, error: string | null}} Last
  * @typedef {{name: string, kind: "job" | "function", handler: string, compute: string, triggers: string[],
  *   schema: any, timeout: number | null, live: boolean, broken: Broken | null, recent: Last[],
  *   last_error: string | null}} Fn
@@ -113,7 +113,7 @@ export class FunctionsPage {
   /** @param {Fn} fn */
   row(fn) {
     const { success, median, ended } = rates(fn.recent);
-    const last = fn.recent.find((each) => each.started_at);
+    const [last] = fn.recent;
     const percent = success === null ? "" : `${Math.round(success * 100)} %`;
     return h(
       "li",
@@ -143,7 +143,7 @@ export class FunctionsPage {
       h(
         "div.last",
         fn.last_error ? h("span.error", { title: fn.last_error }, line(fn.last_error)) : null,
-        h("small", last ? ["last ", since(last.started_at, this.app.now)] : "has not run yet"),
+        h("small", last ? since(last.started_at, this.app.now) : "has not run yet"),
       ),
       fn.kind === "job" &&
         h("a.button.invoke", { href: functionPath(fn.name), tabindex: -1 }, icon("play"), "Invoke"),

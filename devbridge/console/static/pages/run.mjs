@@ -2,12 +2,12 @@
 
 import { get, part, send } from "../api.mjs";
 import { h } from "../dom.mjs";
-import { LIVE } from "../logic/filters.mjs";
+import { LIVE, toSearch } from "../logic/filters.mjs";
 import { parse } from "../logic/json.mjs";
-import { functionPath, runPath } from "../logic/routes.mjs";
+import { editPath, functionPath, runPath } from "../logic/routes.mjs";
 import { waterfall } from "../logic/waterfall.mjs";
-import { moment, short } from "../logic/words.mjs";
-import { badge, button, copy, failed, loading, panel, since, took } from "../parts.mjs";
+import { duration, moment, short } from "../logic/words.mjs";
+import { badge, button, copy, crumbs, failed, loading, panel, since, took } from "../parts.mjs";
 import { differences } from "./run/differences.mjs";
 import { failure } from "./run/failure.mjs";
 import { attempts } from "./run/attempts.mjs";
@@ -18,7 +18,7 @@ import { attempts } from "./run/attempts.mjs";
 /** @typedef {import("./run/failure.mjs").Failure} Failure */
 /**
  * @typedef {{run: import("../logic/filters.mjs").Row, history: import("../logic/waterfall.mjs").Step[],
- *   attempts?: {attempt: number, line: number | null}[], payload: string | null, payload_missing: string | null,
+ *   attempts?: (import("../logic/waterfall.mjs").Attempt & {line: number | null})[], payload: string | null, payload_missing: string | null,
  *   result: string | null, result_missing?: string | null, failure: Failure | null, checkpoint: string | null, previous: string | null,
  *   log: {total: number, complete: boolean} | null}} Detail
  */
@@ -46,6 +46,8 @@ export class RunPage {
     this.again = false;
     this.timer = 0;
     this.keys = {
+      j: () => this.beside(1),
+      k: () => this.beside(-1),
       r: () => void this.replay(),
       e: () => this.edit(),
       c: () => void this.cancel(),
@@ -140,8 +142,7 @@ export class RunPage {
   }
 
   edit() {
-    if (this.detail)
-      this.app.go(`${functionPath(this.detail.run.job)}?replay=${encodeURIComponent(this.run)}`);
+    if (this.detail) this.app.go(editPath(this.detail.run.job, this.run));
   }
 
   async cancel() {
@@ -153,9 +154,14 @@ export class RunPage {
     await this.load();
   }
 
-  async link() {
-    await copy(location.href);
-    this.app.toasts.say("The link is copied");
+  /** Back is the list all the same, from whichever run. @param {number} by */
+  beside(by) {
+    const id = this.app.runs.beside(this.run, by);
+    if (id) this.app.go(runPath(id), { replace: true });
+  }
+
+  link() {
+    return this.app.act(() => copy(location.href), "The link is copied");
   }
 
   /** @param {string} text */
@@ -170,12 +176,12 @@ export class RunPage {
       return error
         ? failed(error, () => void this.load())
         : [h("div.bar", h("h1", short(this.run))), loading(8)];
-    const made = waterfall(detail.history, this.app.now);
+    const made = waterfall(detail.history, this.app.now, detail.attempts);
     return [
       this.head(detail),
       h(
         "div.page.run-page",
-        h("div.told", detail.failure && failure(detail.failure), attempts(made, detail.run)),
+        h("div.told", failure(detail.failure ?? unsaid(detail)), attempts(made, detail.run)),
         h("div.values", this.values(detail), this.plots()),
         h(
           "section.panel.logs",
@@ -195,12 +201,7 @@ export class RunPage {
     const { now } = this.app;
     return h(
       "div.bar.run-bar",
-      h(
-        "nav.crumbs",
-        { "aria-label": "Path" },
-        h("a", { href: "/runs" }, "Runs"),
-        h("span", { "aria-hidden": "true" }, "/"),
-      ),
+      crumbs(`/runs${toSearch(this.app.runs.filters)}`, "Runs"),
       h("h1", h("a", { href: functionPath(run.job) }, run.job), " ", h("code", short(run.id))),
       badge(run.paused ? "PAUSED" : run.state),
       run.paused && h("code.paused", run.paused),
@@ -270,7 +271,8 @@ export class RunPage {
           before.run,
           [
             ["Payload", oldPayload ?? null, payload ?? null],
-            ["Result", oldResult ?? null, result ?? null],
+            // A run that has none yet, or has failed, has not changed it.
+            ["Result", (result && oldResult) ?? null, (oldResult && result) ?? null],
           ],
           this.app.now,
         ),
@@ -282,4 +284,13 @@ export class RunPage {
     this.line = line;
     this.app.go(`${runPath(this.run)}?line=${line + 1}`, { replace: true, quiet: true });
   }
+}
+
+/** Who was stopped has said nothing of it. @param {Detail} detail @returns {Failure | null} */
+function unsaid({ run, attempts }) {
+  const last = attempts?.at(-1);
+  if (run.state !== "TIMED_OUT" || !last?.started_at || !last.ended_at) return null;
+  const time = duration(last.ended_at - last.started_at);
+  const message = `It was stopped after ${time}: its job's timeout.`;
+  return { type: "Timed out", message, frames: [] };
 }

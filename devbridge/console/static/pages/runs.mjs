@@ -4,7 +4,8 @@ import { get, part, send } from "../api.mjs";
 import { h } from "../dom.mjs";
 import { asked, described, fromSearch, LIVE, none, STATES, toSearch } from "../logic/filters.mjs";
 import { RunList } from "../logic/runs.mjs";
-import { runPath } from "../logic/routes.mjs";
+import { Scrolling } from "../logic/scrolling.mjs";
+import { editPath, functionPath, runPath } from "../logic/routes.mjs";
 import { count, plural } from "../logic/words.mjs";
 import { button, empty, failed, loading } from "../parts.mjs";
 import { filterBar } from "./runs/bar.mjs";
@@ -23,6 +24,8 @@ export class RunsPage {
     this.title = "Runs";
     this.ticks = true;
     this.list = new RunList();
+    /** One comes back to the rows that one has left. */
+    this.scrolling = new Scrolling(32);
     /** @type {Filters} */ this.filters = none();
     this.loaded = "";
     /** @type {Error | null} */ this.error = null;
@@ -37,6 +40,8 @@ export class RunsPage {
     this.keys = {
       j: () => this.step(1),
       k: () => this.step(-1),
+      ArrowDown: () => this.step(1),
+      ArrowUp: () => this.step(-1),
       Enter: () => this.open(),
       r: () => void this.replay(),
       c: () => void this.cancel(),
@@ -79,7 +84,7 @@ export class RunsPage {
       this.list.filled(answer);
       this.loaded = search;
       this.error = null;
-      if (anew) this.rows?.reveal(0);
+      if (anew) (this.rows ?? this.scrolling).reveal(0);
     } catch (error) {
       if (request.signal.aborted) return;
       this.error = /** @type {Error} */ (error);
@@ -93,16 +98,11 @@ export class RunsPage {
     if (!after || this.loading) return;
     this.loading = true;
     const search = this.loaded;
-    try {
-      const answer = await get("runs", {
-        ...asked(this.filters, this.app.now),
-        limit: PAGE,
-        after,
-      });
-      if (search === this.loaded) this.list.more(answer);
-    } catch {
-      this.list.after = null;
-    }
+    const answer = await this.app.act(() =>
+      get("runs", { ...asked(this.filters, this.app.now), limit: PAGE, after }),
+    );
+    if (answer && search === this.loaded) this.list.more(answer);
+    else if (!answer) this.list.after = null; // not asked again with each row that is seen
     this.loading = false;
     this.app.changed();
   }
@@ -126,9 +126,7 @@ export class RunsPage {
 
   /** Somebody reads further down, or has a row in hand. */
   get held() {
-    const { rows } = this;
-    if (this.app.page !== this || !rows) return false;
-    return rows.scrolling.top > 4 || rows.matches(":hover, :focus-within");
+    return this.scrolling.top > 4 || Boolean(this.rows?.matches(":hover, :focus-within"));
   }
 
   /** @returns {VirtualRows | null} */
@@ -177,6 +175,16 @@ export class RunsPage {
     this.app.changed();
   }
 
+  /** The run after or before another one. @param {string} id @param {number} by */
+  beside(id, by) {
+    const at = this.list.rows.findIndex((row) => row.id === id);
+    const row = at < 0 ? undefined : this.list.rows[at + by];
+    if (!row) return "";
+    if (at + by > this.list.rows.length - 30) void this.more();
+    this.scrolling.reveal(at + by);
+    return (this.chosen = row.id);
+  }
+
   open() {
     if (this.chosen) this.app.go(runPath(this.chosen));
   }
@@ -193,8 +201,7 @@ export class RunsPage {
 
   edit() {
     const run = this.picked;
-    if (run)
-      this.app.go(`/functions/${encodeURIComponent(run.job)}?replay=${encodeURIComponent(run.id)}`);
+    if (run) this.app.go(editPath(run.job, run.id));
   }
 
   async cancel() {
@@ -251,6 +258,12 @@ export class RunsPage {
   head() {
     const { total } = this.list;
     const known = this.loaded === toSearch(this.filters);
+    const inLogs = this.filters.log !== "";
+    const many = {
+      kind: "small",
+      disabled: !total || inLogs,
+      title: inLogs ? "Not of what was found in logs" : undefined,
+    };
     return h(
       "div.bar",
       h("h1", "Runs"),
@@ -260,14 +273,8 @@ export class RunsPage {
         !known ? "" : total === null ? `${count(this.list.rows.length)}+` : count(total),
       ),
       h("span.gap"),
-      button("Replay all…", "replay", () => void this.bulk("replay"), {
-        kind: "small",
-        disabled: !total || Boolean(this.filters.log),
-      }),
-      button("Cancel all…", "stop", () => void this.bulk("cancel"), {
-        kind: "small",
-        disabled: !total || Boolean(this.filters.log),
-      }),
+      button("Replay all…", "replay", () => void this.bulk("replay"), many),
+      button("Cancel all…", "stop", () => void this.bulk("cancel"), many),
     );
   }
 
@@ -314,6 +321,7 @@ export class RunsPage {
           total: list.rows.length,
           height: innerWidth < 720 ? 58 : 32,
           follow: false,
+          scrolling: this.scrolling,
           draw: (/** @type {number} */ index) => this.row(index),
           seen: (/** @type {number} */ first, /** @type {number} */ many) =>
             first + many > list.rows.length - 30 && void this.more(),
@@ -337,10 +345,7 @@ export class RunsPage {
       );
     const [job] = this.jobs;
     const where = job
-      ? h(
-          "p",
-          h("a.button.main", { href: `/functions/${encodeURIComponent(job)}` }, `Invoke ${job}`),
-        )
+      ? h("p", h("a.button.main", { href: functionPath(job) }, `Invoke ${job}`))
       : null;
     return empty(
       "Nothing has run yet",
@@ -355,6 +360,8 @@ export class RunsPage {
     const choose = () => {
       this.chosen = row?.id ?? "";
     };
-    return row ? runRow(row, this.app.now, row.id === this.chosen, choose) : null;
+    if (!row) return null;
+    const chosen = row.id === this.chosen;
+    return runRow(row, this.app.now, chosen, chosen || (!index && !this.picked), choose);
   }
 }

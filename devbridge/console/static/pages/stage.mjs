@@ -1,6 +1,6 @@
 /** Stage: what is deployed, what waits in dead-letter queues, and whose it is. */
 
-import { get, send } from "../api.mjs";
+import { get, paced, send } from "../api.mjs";
 import { h } from "../dom.mjs";
 import { runPath, safeLink } from "../logic/routes.mjs";
 import { ago, moment, plural, rough, short } from "../logic/words.mjs";
@@ -22,7 +22,9 @@ export class StagePage {
     /** @type {any} */ this.stage = null;
     /** @type {Dead[] | null} */ this.dead = null;
     /** @type {Error | null} */ this.error = null;
+    /** Why nothing is known of dead letters. */ this.unread = "";
     this.wanted = "";
+    this.soon = paced(() => this.count());
   }
 
   start() {
@@ -31,8 +33,7 @@ export class StagePage {
 
   async load() {
     try {
-      const letters = get("dead-letters").catch(() => this.dead ?? []);
-      [this.stage, this.dead] = await Promise.all([get("stage"), letters]);
+      [this.stage] = await Promise.all([get("stage"), this.loadLetters()]);
       this.app.stage = this.stage;
       this.error = null;
     } catch (error) {
@@ -41,9 +42,25 @@ export class StagePage {
     this.app.changed();
   }
 
-  /** @param {string} kind */
-  told(kind) {
+  async loadLetters() {
+    try {
+      this.dead = await get("dead-letters");
+      this.unread = "";
+    } catch (error) {
+      this.unread = /** @type {Error} */ (error).message;
+    }
+  }
+
+  /** What a run was started for is a dead letter when it has failed. */
+  async count() {
+    await this.loadLetters();
+    this.app.changed();
+  }
+
+  /** @param {string} kind @param {any} data */
+  told(kind, data) {
     if (kind === "stage" || kind === "reset") void this.load();
+    if (kind === "run" && data.trigger && data.ended_at) this.soon();
   }
 
   /** @param {Dead} queue @param {string[] | null} ids */
@@ -86,8 +103,8 @@ export class StagePage {
         h(
           "div.parts",
           this.about(stage),
-          this.outputs(stage),
           this.letters(),
+          this.outputs(stage),
           this.secrets(stage),
           this.deployments(stage),
         ),
@@ -137,7 +154,7 @@ export class StagePage {
       null,
       all.length
         ? h(
-            "table.list",
+            "table.list.outputs",
             h(
               "tbody",
               all.map(({ name, value, link }) => {
@@ -160,21 +177,31 @@ export class StagePage {
   }
 
   /** @param {string} value */
-  async copy(value) {
-    await copy(value);
-    this.app.toasts.say("Copied");
+  copy(value) {
+    return this.app.act(() => copy(value), "Copied");
   }
 
   letters() {
-    const { dead } = this;
+    const { dead, unread } = this;
+    if (unread) return panel("Dead letters", null, h("p.none.error", { role: "alert" }, unread));
     if (!dead?.length)
       return panel("Dead letters", null, h("p.none", "This stage has no dead-letter queue."));
-    return dead.map((queue) =>
+    const bare = dead.filter((queue) => !queue.messages).map((queue) => queue.queue);
+    const full = dead.filter((queue) => queue.messages);
+    return [
+      full.map((queue) => this.queue(queue)),
+      bare.length > 0 &&
+        panel("Dead letters", null, h("p.none", `Empty: ${bare.join(", ")}`)),
+    ];
+  }
+
+  /** @param {Dead} queue */
+  queue(queue) {
+    return (
       panel(
         `Dead letters: ${queue.queue}`,
         button("Redrive all", "replay", () => void this.redrive(queue, null), {
           kind: "small",
-          disabled: !queue.messages,
         }),
         h(
           "p.soft",
@@ -187,7 +214,7 @@ export class StagePage {
           queue.letters.map((letter) => this.letter(queue, letter)),
         ),
         queue.more && h("p.none", "There are more than these."),
-      ),
+      )
     );
   }
 
@@ -196,7 +223,7 @@ export class StagePage {
     return h(
       "li",
       { key: letter.id },
-      h("div", h("span.error", letter.error), h("code", letter.body)),
+      h("div", h("span.error", { title: letter.error }, letter.error), h("code", letter.body)),
       h(
         "div.soft",
         since(letter.sent_at, this.app.now),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
+
+_STACK: Final = "AWS::CloudFormation::Stack"
 
 
 def name_anew(provisioners: Any) -> None:
@@ -39,3 +41,38 @@ def spell_cors(provisioners: Any) -> None:
     handlers["update"] = lambda physical, old, new, *rest: update(
         physical, old, spelled(new), *rest
     )
+
+
+def tell_changes(cloudformation: Any) -> None:
+    """Have an update's events tell what it has changed, and as created what is new, as AWS does:
+    ministack tells each resource of the stack as updated."""
+    stacks = cloudformation.stacks
+    add = stacks._add_event
+    held: dict[tuple[str, str], tuple[Any, ...]] = {}
+    """Beginnings that are not told yet, and the properties that the resource had."""
+    new: set[tuple[str, str]] = set()
+
+    def resources(name: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = cloudformation._stacks[name]["_resources"]
+        return found
+
+    def told(*event: Any, **more: Any) -> None:
+        (stack, name, title, kind, status), (reason, *rest) = event[:5], event[5:] or ("",)
+        which, event = (stack, title), (stack, name, title, kind)
+        if status == "UPDATE_IN_PROGRESS" and not reason and kind != _STACK:
+            if (known := resources(name).get(title)) is not None:
+                held[which] = (*event, known["Properties"])
+                return
+            new.add(which)
+        if which in held:
+            *begun, before = held.pop(which)
+            if status == "UPDATE_COMPLETE" and resources(name)[title]["Properties"] == before:
+                return
+            add(*begun, "UPDATE_IN_PROGRESS")
+        if which in new:
+            status = status.replace("UPDATE_", "CREATE_")
+            if not status.endswith("_IN_PROGRESS"):
+                new.discard(which)
+        add(*event, status, reason, *rest, **more)
+
+    stacks._add_event = told

@@ -18,6 +18,7 @@ from devbridge.errors import InterpreterError
 from devbridge.languages.base import Workplace
 from devbridge.languages.python import dap
 from devbridge.languages.python import debugger as module
+from devbridge.languages.python.dap_waiting import Waiting
 from devbridge.languages.python.debug_launcher import DebugLauncher
 from devbridge.languages.python.debugger import PythonDebugger
 from devbridge.languages.python.found_debugpy import debugpy_folder
@@ -114,7 +115,7 @@ async def test_a_run_that_no_debugger_is_attached_to_goes_on_by_itself(
     worker = await table.bench.launch(HANDLER)
     await worker.run(b'{"to": 4}')
     total, left, variables = json.loads(await worker.result())
-    assert (total, variables) == (6, [])
+    assert (total, variables) == (6, ["PYDEVD_DISABLE_FILE_VALIDATION"])
     assert 0 < left <= 60_000
     assert await worker.exit() == Exit(code=0)
     assert await worker.output() == ""
@@ -208,6 +209,22 @@ async def test_processes_of_a_run_are_debugged_too_and_its_time_waits_for_them(
     assert "jobs/child.py:2" in table.bench.said.of("paused", worker.id)
 
 
+async def test_what_a_run_starts_in_python_prints_what_it_does_without_a_debugger(
+    table: Table,
+) -> None:
+    worker = await table.bench.launch(
+        """
+        import subprocess, sys
+        def handler(payload, context):
+            command = [sys.executable, "-c", "print(5)"]
+            return subprocess.check_output(command, text=True, stderr=subprocess.STDOUT)
+        """
+    )
+    await worker.run()
+    assert json.loads(await worker.result()) == "5\n"
+    assert await worker.output() == ""
+
+
 async def test_what_debugpy_changes_in_python_is_no_fault_of_the_job(table: Table) -> None:
     launcher = table.bench.launcher
     assert isinstance(launcher, DebugLauncher)
@@ -279,6 +296,13 @@ async def test_another_users_process_is_refused(
     given = b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
     monkeypatch.setattr(module, "user_of", lambda *_: os.getuid() + 1)
     assert await asyncio.to_thread(answer_to, debugger.port, given) == b""
+
+
+async def test_who_connects_and_says_nothing_is_hung_up_on(
+    debugger: PythonDebugger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GREETING", 0.05)
+    assert await asyncio.to_thread(answer_to, debugger.port, b"Content-Len") == b""
 
 
 async def test_who_has_not_the_token_is_no_worker(debugger: PythonDebugger) -> None:
@@ -397,3 +421,37 @@ async def test_a_debugger_that_goes_while_it_has_stopped_a_run_lets_it_go_on(tab
     await asyncio.to_thread(debug)
     assert json.loads(await worker.result())[0] == 6
     await soon(lambda: table.bench.said.of("paused", worker.id) == [f"{FILE}:8", None])
+
+
+async def test_a_debugger_that_is_killed_before_it_has_a_run_lets_it_go_on(table: Table) -> None:
+    with await asyncio.to_thread(attached, table.configuration) as session:
+        worker = await table.bench.launch(HANDLER)
+        await worker.run(b'{"to": 4}')
+        await asyncio.to_thread(session.event, "debugpyAttach")
+    assert json.loads(await worker.result())[0] == 6
+    assert table.bench.said.of("halted", worker.id) == [True, False]
+    with await asyncio.to_thread(attached, table.configuration) as another:
+        worker = await table.bench.launch(HANDLER)
+        await worker.run(b'{"to": 5}')
+
+        def debug() -> None:
+            process = another.next_process()
+            process("initialize", adapterID="debugpy")
+            process.ask("attach", process.configuration)
+            process.event("initialized")
+            process.close()
+
+        await asyncio.to_thread(debug)
+        assert json.loads(await worker.result())[0] == 10
+
+
+async def test_a_run_does_not_wait_without_end_for_a_debugger_that_does_not_attach(
+    table: Table, said: list[str]
+) -> None:
+    table.debugger.waiting = Waiting(table.debugger.release, patience=0.5)
+    with await asyncio.to_thread(attached, table.configuration) as session:
+        worker = await table.bench.launch(HANDLER)
+        await worker.run(b'{"to": 4}')
+        await asyncio.to_thread(session.event, "debugpyAttach")
+        assert json.loads(await worker.result())[0] == 6
+    assert said[-1].startswith(f"{worker.id} goes on: no debugger has attached to it in ")

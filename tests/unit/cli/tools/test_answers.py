@@ -103,6 +103,7 @@ def test_a_handler_is_broken_reloaded_or_as_it_was() -> None:
     }
     reloaded = answers.handler(KNOWN, "b", 20.0, function=False)
     assert reloaded == {"handler": "reloaded", "reloadedAt": "1970-01-01T00:00:20.000Z"}
+    assert answers.handler(KNOWN, "b", 10.0, function=True)["handler"] != "reloaded"
     as_it_was = answers.handler(KNOWN, "f", 10.0, function=False)
     assert as_it_was == {"handler": "as it was when devbridge dev began"}
     assert answers.handler(KNOWN, "f", None, function=True)["handler"] == "broken"

@@ -45,7 +45,7 @@ def ask(config: Config) -> Ask:
 @pytest.fixture
 def dev(config: Config) -> HandlersFile:
     """`devbridge dev` runs here."""
-    (config.stage_dir / "daemon.lock").write_text(f"{os.getpid()}\n")
+    (config.lock).write_text(f"{os.getpid()}\n")
     return HandlersFile(config.handlers)
 
 

@@ -9,18 +9,18 @@ import {
 
 const short = (line) =>
   spans(line).map((span) =>
-    [span.text, ...span.classes, span.colour ?? "", span.back ?? ""].filter(Boolean).join(" "),
+    [span.text, ...span.classes, ...Object.values(span.style)].join(" "),
   );
 
-test("colours and weights become classes", () => {
+test("weights become classes, and colours are those of the theme", () => {
   assert.deepEqual(short("a\u001b[1;31mred\u001b[22m\u001b[42m on green\u001b[0m b"), [
     "a",
-    "red a-bold a-1",
-    " on green a-1 a-on-2",
+    "red a-bold a-ink var(--a1)",
+    " on green a-ink a-on var(--a1) var(--a2)",
     " b",
   ]);
   assert.deepEqual(short("\u001b[91mbright\u001b[39m \u001b[3;4;9mx"), [
-    "bright a-9",
+    "bright a-ink var(--a9)",
     " ",
     "x a-italic a-underline a-strike",
   ]);
@@ -29,14 +29,14 @@ test("colours and weights become classes", () => {
 test("the 256 colours and those of three parts are colours", () => {
   assert.deepEqual(
     short("\u001b[38;5;9ma\u001b[38;5;196mb\u001b[38;5;244mc\u001b[48;2;1;2;300md"),
-    ["a a-9", "b #ff0000", "c #808080", "d #808080 #0102ff"],
+    ["a a-ink var(--a9)", "b #ff0000", "c #808080", "d #808080 #0102ff"],
   );
   assert.deepEqual(short("\u001b[38:5:196mx"), ["x #ff0000"]);
 });
 
 test("what is inverse has its colours changed", () => {
   assert.deepEqual(short("\u001b[7mx\u001b[0m"), ["x a-bg a-on-fg"]);
-  assert.deepEqual(short("\u001b[31;7mx"), ["x a-bg a-on-1"]);
+  assert.deepEqual(short("\u001b[31;7mx"), ["x a-bg a-on var(--a1)"]);
 });
 
 test("markup is text, and controls that are no colours are seen", () => {
@@ -46,7 +46,7 @@ test("markup is text, and controls that are no colours are seen", () => {
 });
 
 test("a broken sequence is seen, and does no harm", () => {
-  assert.deepEqual(short("\u001b[38;5mx\u001b["), ["x\\x1b[ a-0"]);
+  assert.deepEqual(short("\u001b[38;5mx\u001b["), ["x\\x1b[ a-ink var(--a0)"]);
   assert.deepEqual(short("\u001b[999;mx"), ["x"]);
 });
 

@@ -19,6 +19,7 @@ import {
   bytes,
   duration,
   moment,
+  period,
   plural,
 } from "../../../../devbridge/console/static/logic/words.mjs";
 
@@ -65,6 +66,29 @@ test("the time between two attempts is no queue, and what lives reaches until no
     ],
   );
   assert.equal(made.to, 10);
+});
+
+test("what waits for its next attempt is not running, and an attempt is told as it has ended", () => {
+  const again = "attempt 1 of 2 FAILED, again in 2 s";
+  const history = [
+    step(0, "QUEUED"),
+    step(0, "RUNNING"),
+    step(1, "RUNNING", 2, again),
+    step(5, "RUNNING", 2),
+    step(6, "SUCCEEDED", 2),
+  ];
+  const first = { attempt: 1, started_at: 0, ended_at: 1, state: "FAILED" };
+  const second = { attempt: 2, started_at: 5, ended_at: 6, state: "SUCCEEDED" };
+  const made = waterfall(history, 9, [first, second]);
+  assert.deepEqual(phases(made), { queued: 0, starting: 0, running: 2, waiting: 4 });
+  assert.deepEqual(
+    made.lanes.map((lane) => [lane.state, lane.bars.at(-1).state]),
+    [
+      ["FAILED", "FAILED"],
+      ["SUCCEEDED", "SUCCEEDED"],
+    ],
+  );
+  assert.equal(phases(waterfall(history.slice(0, 3), 4, [first])).waiting, 3);
 });
 
 test("checkpoints are marks, and an interrupted attempt goes on in its lane", () => {
@@ -174,10 +198,18 @@ test("a rate is of what has ended, and a cancelled run is neither", () => {
     success: 0.5,
     median: 1,
   });
+  assert.equal(rates([run("FAILED", null)]).median, null); // it could not be started
   assert.deepEqual(rates([]), { ended: 0, success: null, median: null });
 });
 
 test("times and sizes are short", () => {
+  assert.deepEqual([3, 0.5, 90, 600, 28800].map(period), [
+    "3 s",
+    "500 ms",
+    "1 min 30 s",
+    "10 min",
+    "8 h",
+  ]);
   assert.deepEqual([0.0004, 0.24, 1.5, 59.96, 245, 7800, 273600, null].map(duration), [
     "0 ms",
     "240 ms",

@@ -4,10 +4,11 @@ import json
 from typing import Any
 from unittest.mock import Mock
 
+from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.pool.events import Answered, Halted, NotLoaded, Ready
 from devbridge.daemon.pool.faults import Fault
 from devbridge.daemon.pool.hearing import FunctionWorker, Hearing
-from devbridge.daemon.told import Mood, Who
+from devbridge.daemon.told import Who
 from devbridge.workers.modules import Modules
 from runner.invocation import RESULT_TOO_LARGE
 from runner.outcome import Failure
@@ -22,13 +23,12 @@ class Desk:
         self.launcher.reported.return_value = wrong
         self.reload.imported.return_value = stale
         self.posted: list[Any] = []
-        self.remarks: list[tuple[str, Mood]] = []
         self.hearing = Hearing(
             lambda worker_id: self.worker if worker_id == "w" else None,
             self.launcher,
             self.reload,
+            Narrator(),
             post=self.posted.append,
-            remark=lambda worker, text, mood: self.remarks.append((text, mood)),
         )
 
 
@@ -71,28 +71,8 @@ def test_a_worker_that_holds_what_no_request_may_get_is_replaced() -> None:
         desk.reload.renew.assert_called_once_with("api()")
 
 
-def test_a_variable_that_it_misses_is_said_once() -> None:
-    desk = Desk()
-    for worker in ("w", "w", "gone"):
-        desk.hearing.worker_missed(worker, "EDITOR_KEY")
-    assert len(desk.remarks) == 1
-    assert "EDITOR_KEY" in desk.remarks[0][0]
-
-
-def test_credentials_that_it_does_not_get_are_said() -> None:
-    desk = Desk()
-    desk.hearing.credentials_failed("w", "expired")
-    desk.hearing.worker_debugs("w", "ws://x")
-    assert desk.remarks == [
-        ("no credentials for the worker: expired", Mood.BAD),
-        ("Debugger ws://x", Mood.PLAIN),
-    ]
-
-
 def test_what_only_runs_of_jobs_have_is_nothing_here() -> None:
     desk = Desk()
     desk.hearing.worker_reached("w", "id", b"1")
     desk.hearing.worker_lingers("w", ["thread"])
-    desk.hearing.worker_mutes("w", ["Debugger listening"])
-    assert (desk.posted, desk.remarks) == ([], [])
-    assert desk.worker.muted is not None
+    assert desk.posted == []

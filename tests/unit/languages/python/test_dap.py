@@ -49,6 +49,8 @@ BODY = json.dumps({"seq": 1, "type": "request", "command": "initialize"}).encode
         b"Content-Length: 2\r\n\r\n[]",
         b"Content-Length: 2\r\n\r\n{]",
         b"Content-Length: 1\r\n\r\n\xff",
+        encode({"seq": 1, "type": "request", "command": {}}),
+        encode({"seq": 1, "type": ["request"]}),
         b"Content-Length: " + b"1" * 200_000,
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 
 from devbridge.languages.python.dap import Message
 from devbridge.languages.python.dap_session import Session
+from devbridge.languages.python.dap_waiting import Waiting
 from devbridge.workers.debugging import Debuggee
 from devbridge.workers.rlimits import RUNNER
 
@@ -23,6 +24,8 @@ class Room:
         self.sent: list[Message] = []
         self.worker = Debuggee("count-1", self)
         self.processes: dict[object, Debuggee] = {PID: self.worker}
+        self.released: list[int] = []
+        self.waiting = Waiting(lambda pid, _late: self.released.append(pid))
 
     def debuggee(self, pid: object) -> Debuggee | None:
         return self.processes.get(pid)
@@ -147,7 +150,7 @@ def test_a_debugger_begins_and_ends_no_run(session: Session, command: str) -> No
     assert told["body"]["supportsConditionalBreakpoints"] is True
 
 
-def test_workers_have_their_names_and_their_children_are_halted_with_them(
+async def test_workers_have_their_names_and_their_children_are_halted_with_them(
     session: Session, room: Room
 ) -> None:
     configuration = {"subProcessId": PID, "name": "Subprocess 42"}
@@ -178,3 +181,29 @@ def test_what_else_is_said_goes_on_as_it_is(session: Session) -> None:
         assert onward is not None
         assert onward.items() >= message.items()
         assert session.told({**message}) == message
+
+
+async def test_a_run_that_its_debugger_was_told_of_does_not_wait_for_it_once_it_is_gone(
+    room: Room,
+) -> None:
+    told = Session(room, 7, ROOT, room.sent.append)
+    told.told(event("debugpyAttach", subProcessId=PID))
+    told.close()
+    assert room.released == [PID]
+
+
+async def test_nor_for_one_that_goes_before_it_has_set_its_breakpoints(
+    session: Session, room: Room
+) -> None:
+    session.told(event("debugpyAttach", subProcessId=PID + 1))
+    child = Session(room, 7, ROOT, room.sent.append)
+    child.asked(request("attach", subProcessId=PID + 1))
+    child.close()
+    assert room.released == [PID + 1]
+    session.told(event("debugpyAttach", subProcessId=PID + 2))
+    other = Session(room, 7, ROOT, room.sent.append)
+    other.asked(request("attach", subProcessId=PID + 2))
+    other.asked(request("configurationDone"))
+    other.close()
+    session.close()
+    assert room.released == [PID + 1]

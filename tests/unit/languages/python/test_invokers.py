@@ -72,8 +72,9 @@ def test_the_zip_of_the_stubs_of_functions_is_as_small_and_imports_alone(tmp_pat
 
 def test_the_invokers_zip_is_small_and_imports_alone(tmp_path: Path) -> None:
     asset = invoker_asset(tmp_path / "cache")
-    assert asset.size < 100_000
+    assert asset.size < 97_000
     with asset.open() as file:
         zipfile.ZipFile(file).extractall(tmp_path)
     import_alone(tmp_path, "stub_lambda.deployed")
     assert not (tmp_path / "devbridge" / "transport").exists()
+    assert not (tmp_path / "devbridge" / "runs" / "listed.py").exists()

@@ -3,8 +3,8 @@
 import { h } from "../../dom.mjs";
 import { runPath } from "../../logic/routes.mjs";
 import { typeName, variants } from "../../logic/schema.mjs";
-import { duration } from "../../logic/words.mjs";
-import { badge, button, panel, since, spark } from "../../parts.mjs";
+import { duration, period } from "../../logic/words.mjs";
+import { badge, button, line, panel, since, spark } from "../../parts.mjs";
 
 /** @typedef {import("../function.mjs").FunctionPage} FunctionPage */
 /** @typedef {import("../functions.mjs").Fn} Fn */
@@ -13,7 +13,7 @@ import { badge, button, panel, since, spark } from "../../parts.mjs";
 
 /** @param {Fn} fn @param {number} now */
 export function lately(fn, now) {
-  const list = fn.recent.slice(0, 8);
+  const list = fn.kind === "job" ? fn.recent.slice(0, 8) : fn.recent;
   return panel(
     fn.kind === "job" ? "Last runs" : "Last requests",
     fn.kind === "job" && h("a", { href: `/runs?job=${encodeURIComponent(fn.name)}` }, "All"),
@@ -23,7 +23,7 @@ export function lately(fn, now) {
       list.map((each, index) => {
         const inner = [
           fn.kind === "job" ? badge(each.state) : [h("code", each.state), h("span", each.id)],
-          h("span.gap"),
+          h("span.error", { title: each.error }, line(each.error)),
           h("span.num", duration(each.seconds)),
           since(each.started_at, now),
         ];
@@ -37,6 +37,8 @@ export function lately(fn, now) {
       }),
     ),
     !list.length && h("p.none", "It has not run yet."),
+    fn.kind === "function" &&
+      h("p.none", "It runs when it is called. What it prints: ", h("code", `devbridge logs ${fn.name}`)),
   );
 }
 
@@ -52,7 +54,7 @@ export function facts(page, fn) {
       "dl.facts",
       h("dt", "Runs on"),
       h("dd", fn.compute, fn.live ? ", live on this machine" : ""),
-      fn.timeout && [h("dt", "Timeout"), h("dd", duration(fn.timeout))],
+      fn.timeout && [h("dt", "Timeout"), h("dd", period(fn.timeout))],
       h("dt", "Triggers"),
       h("dd", fn.triggers.length ? fn.triggers.map((name) => h("span.chip", name)) : "none"),
       page.debugging?.possible && [h("dt", "Debugger"), h("dd", debuggers(page, page.debugging))],

@@ -40,7 +40,7 @@ export function attempts(made, run) {
               return h("span", {
                 class: `bar ${bar.phase} s-${bar.state}`,
                 title,
-                style: { left: `${from}%`, width: `${percent(made, bar.to) - from}%` },
+                style: { left: `min(${from}%, 100% - 2px)`, width: `${percent(made, bar.to) - from}%` },
               });
             }),
             lane.marks.map((mark) =>

@@ -45,7 +45,7 @@ export function differences(before, pairs, now) {
               ),
             ),
         )
-      : h("p.none", "Payload and result are the same."),
+      : h("p.none", pairs[1]?.[1] ? "Payload and result are the same." : "The payload is the same."),
   );
 }
 

@@ -12,8 +12,9 @@ import { button, copy } from "../../parts.mjs";
  * @typedef {{type: string, message: string, notes?: string[], frames: Frame[], causes?: Cause[], text?: string}} Failure
  */
 
-/** @param {Failure} failure */
+/** @param {Failure | null} failure */
 export function failure(failure) {
+  if (!failure) return null;
   return h(
     "section.panel.bad.failure",
     { "aria-label": "Error" },

@@ -10,9 +10,10 @@ import { badge, line, since, took } from "../../parts.mjs";
  * @param {import("../../logic/filters.mjs").Row} row
  * @param {number} now
  * @param {boolean} chosen
+ * @param {boolean} tab whether Tab leads to it: to one of the rows, and past all others
  * @param {() => void} onfocus
  */
-export function runRow(row, now, chosen, onfocus) {
+export function runRow(row, now, chosen, tab, onfocus) {
   const cancelling = row.cancelled && LIVE.has(row.state);
   return h(
     "div",
@@ -23,6 +24,7 @@ export function runRow(row, now, chosen, onfocus) {
         class: `run ${chosen ? "chosen" : ""}`,
         href: runPath(row.id),
         "data-id": row.id,
+        tabindex: tab ? 0 : -1,
         onfocus,
       },
       badge(row.paused ? "PAUSED" : row.state),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from devbridge.emulator.inside.corrections.templates import name_anew, spell_cors
+from devbridge.emulator.inside.corrections.templates import name_anew, spell_cors, tell_changes
 
 
 @pytest.mark.parametrize("kind", ["AWS::DynamoDB::Table", "AWS::SQS::Queue"])
@@ -46,3 +46,37 @@ def test_the_cors_of_an_api_is_spelled_as_its_gateway_reads_it() -> None:
     assert handlers["create"]("A", pascal, "stack") == ("A", camel, "stack")
     assert handlers["create"]("A", {"Name": "api"}, "stack") == ("A", {"Name": "api"}, "stack")
     assert handlers["update"]("id", pascal, pascal, "stack") == ("id", pascal, camel, ("stack",))
+
+
+def test_an_update_tells_what_it_changes_and_what_is_new_and_nothing_else() -> None:
+    told: list[tuple[str, str]] = []
+    resources: dict[str, Any] = {name: {"Properties": 1} for name in ("same", "other", "fails")}
+    stacks = SimpleNamespace(
+        _add_event=lambda _id, _name, title, _kind, status, *_, **__: told.append((title, status))
+    )
+    known = {"stack": {"_resources": resources}}
+    tell_changes(SimpleNamespace(stacks=stacks, _stacks=known))
+
+    def event(
+        title: str, status: str, *rest: str, kind: str = "AWS::S3::Bucket", **more: str
+    ) -> None:
+        stacks._add_event("id", "stack", title, kind, status, *rest, **more)
+
+    event("stack", "UPDATE_IN_PROGRESS", "User Initiated", kind="AWS::CloudFormation::Stack")
+    for title, properties in {"same": 1, "other": 2, "new": 1}.items():
+        event(title, "UPDATE_IN_PROGRESS")
+        resources[title] = {"Properties": properties}
+        event(title, "UPDATE_COMPLETE", physical_id="x")
+    event("fails", "UPDATE_IN_PROGRESS")
+    event("fails", "UPDATE_FAILED", "no")
+    event("stack", "UPDATE_ROLLBACK_IN_PROGRESS", kind="AWS::CloudFormation::Stack")
+    assert told == [
+        ("stack", "UPDATE_IN_PROGRESS"),
+        ("other", "UPDATE_IN_PROGRESS"),
+        ("other", "UPDATE_COMPLETE"),
+        ("new", "CREATE_IN_PROGRESS"),
+        ("new", "CREATE_COMPLETE"),
+        ("fails", "UPDATE_IN_PROGRESS"),
+        ("fails", "UPDATE_FAILED"),
+        ("stack", "UPDATE_ROLLBACK_IN_PROGRESS"),
+    ]
