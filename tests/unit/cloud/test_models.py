@@ -25,7 +25,8 @@ session.register_component("data_loader", TerseLoader())
 client = session.create_client("s3", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
 print(repr(client.meta.service_model.operation_model("PutObject").documentation))
 print(client.can_paginate("list_objects_v2"), "bucket_exists" in client.waiter_names)
-print(client.generate_presigned_url("get_object", {"Bucket": "invoices", "Key": "k"}).partition("?")[0])
+url = client.generate_presigned_url("get_object", {"Bucket": "invoices", "Key": "k"})
+print(url.partition("?")[0])
 """
 
 
