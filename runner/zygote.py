@@ -93,7 +93,8 @@ class Spare:
         told = json.dumps([message["root"], message["environment"]]).encode() + b"\n"
         try:
             sent = socket.send_fds(self._end, [told], [output])
-            self._end.sendall(told[sent:])
+            if sent < len(told):  # who has read all of it hangs up
+                self._end.sendall(told[sent:])
         except OSError:
             return False
         finally:

@@ -68,13 +68,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def what_botocore_knows_it_finds_out_once() -> Iterator[None]:
     """botocore reads its models once for each session, and looks once more at each of its event
     handlers: that would be in nearly every test."""
-    models: dict[object, object] = {}
+    models: dict[type, dict[object, object]] = {}
     names: dict[str, str] = {}
     load, alias, accepts_kwargs = Loader.__init__, EventAliaser.__init__, hooks.accepts_kwargs
 
     def load_once(loader: Loader, *arguments: Any, **options: Any) -> None:
         load(loader, *arguments, **options)
-        vars(loader)["_cache"] = models
+        vars(loader)["_cache"] = models.setdefault(type(loader), {})
 
     def alias_once(aliaser: EventAliaser, *arguments: Any) -> None:
         alias(aliaser, *arguments)

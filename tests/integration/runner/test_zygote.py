@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -15,6 +17,7 @@ import pytest
 from devbridge.environment import inherited
 from devbridge.languages.python.zygote import ZygoteLauncher
 from devbridge.runs.model import Exit
+from runner.zygote import Spare
 from tests.integration.test_worker_processes import Credentials
 from tests.integration.workers import PYTHON, Bench, bench, developer
 from tests.waiting import gone, soon
@@ -85,6 +88,22 @@ async def test_where_the_fork_that_waits_was_killed_there_is_another(workbench: 
     waits.kill()
     await soon(lambda: gone(waits))
     assert await process_of(workbench) != waits.pid
+
+
+def test_a_fork_that_was_told_what_it_is_counts_though_it_has_hung_up_already(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else there would be two of one worker."""
+    ours, its = socket.socketpair()
+    send = socket.send_fds
+
+    def deliver(*arguments: Any) -> int:
+        sent = send(*arguments)
+        its.close()
+        return sent
+
+    monkeypatch.setattr(socket, "send_fds", deliver)
+    assert Spare(ours, 1).give({"root": "/", "environment": {}}, sys.stderr.fileno())
 
 
 async def test_third_party_modules_are_imported_once_and_before_the_fork(
