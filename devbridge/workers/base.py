@@ -52,7 +52,7 @@ def handler_file(root: Path, spec: CodeSpec) -> Path:
 
 
 class Process(Protocol):
-    """A worker's process, leader of its own session and process group."""
+    """A worker's process, leader of its own process group, without a terminal."""
 
     @property
     def pid(self) -> int:
