@@ -13,6 +13,7 @@ from typing import Any
 from runner.wire import Wire
 
 VERSION = "2018-06-01"
+_NEXT = f"/{VERSION}/runtime/invocation/next"
 _MODULES = "/devbridge/modules"
 _CONNECTIONS = 3
 """That are made for one request: somebody here may close them."""
@@ -40,14 +41,12 @@ class RuntimeClient:
         Raises:
             RuntimeApiGone: the API went away, or refused.
         """
-        return self._invocation(*self._request("GET", f"/{VERSION}/runtime/invocation/next"))
+        return self._invocation(*self._request("GET", _NEXT))
 
     def respond_and_next(self, request_id: str, body: bytes) -> tuple[Mapping[str, str], bytes]:
         """Send an invocation's result and wait for the next one, in one round trip: see `next`."""
-        own = f"/{VERSION}/runtime/invocation"
-        message = self._message("POST", f"{own}/{request_id}/response", body)
-        message += self._message("GET", f"{own}/next")
-        return self._invocation(*self._exchanged(message, 2)[1])
+        path = f"/{VERSION}/runtime/invocation/{request_id}/response"
+        return self._and_next(self._message("POST", path, body))
 
     def respond(self, request_id: str, body: bytes) -> int:
         """Send an invocation's result, a JSON text; the HTTP status."""
@@ -82,9 +81,8 @@ class RuntimeClient:
         self, modules: Mapping[str, Any]
     ) -> tuple[Mapping[str, str], bytes]:
         """Tell that and wait for an invocation, in one round trip: see `next`."""
-        message = self._message("POST", f"/{VERSION}{_MODULES}", _dumps(modules).encode())
-        message += self._message("GET", f"/{VERSION}/runtime/invocation/next")
-        return self._invocation(*self._exchanged(message, 2)[1])
+        body = _dumps(modules).encode()
+        return self._and_next(self._message("POST", f"/{VERSION}{_MODULES}", body))
 
     def report_lookup(self, name: str) -> int:
         """Tell devbridge's daemon that the app's code looked for a variable which it has not."""
@@ -104,6 +102,10 @@ class RuntimeClient:
     def close(self) -> None:
         """Hang up. The next request connects again."""
         self._wire.close()
+
+    def _and_next(self, message: bytes) -> tuple[Mapping[str, str], bytes]:
+        """Send a request, and wait for the next invocation behind it."""
+        return self._invocation(*self._exchanged(message + self._message("GET", _NEXT), 2)[1])
 
     def _invocation(
         self, status: int, headers: Mapping[str, str], body: bytes
