@@ -48,6 +48,8 @@ from runner.preloading import Notes
 
 SPARE_PAUSE = 0.04
 """Seconds after a fork in which the next one is not made in advance: it would compete with it."""
+SPARE_RETRY = 10.0
+"""Seconds until one is made again that could not be made, or was killed."""
 LINGER = 10.0
 """Seconds that a worker's own children may take to end once it is gone."""
 
@@ -114,7 +116,7 @@ class Spare:
         return Request(root, environment, descriptors[0])
 
     def close(self) -> None:
-        """It is not needed any more: in the parent, it ends; in another fork, it is not ours."""
+        """End it, as the parent: nobody will tell it anything."""
         self._end.close()
 
 
@@ -247,13 +249,17 @@ class Zygote:
         """Make a spare, if it is time; in the parent None, and in it what it is."""
         if self._spare is not None or self._retiring or time.monotonic() < self._spare_at:
             return None
-        ours, its = socket.socketpair()
+        try:
+            ours, its = socket.socketpair()
+        except OSError:  # there is no descriptor left
+            self._spare_at = time.monotonic() + SPARE_RETRY
+            return None
         try:
             pid = os.fork()
         except OSError:  # the system has no process for it now
             ours.close()
             its.close()
-            self._spare_at = time.monotonic() + LINGER
+            self._spare_at = time.monotonic() + SPARE_RETRY
             return None
         if pid == 0:
             ours.close()
@@ -295,7 +301,7 @@ class Zygote:
                 break
             if self._spare is not None and pid == self._spare.pid:
                 self._spare.close()
-                self._spare, self._spare_at = None, time.monotonic() + LINGER
+                self._spare, self._spare_at = None, time.monotonic() + SPARE_RETRY
             elif pid in self._workers:
                 self._workers.discard(pid)
                 if process.group_is_left(pid):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,8 @@ import pytest
 from devbridge.environment import inherited
 from devbridge.languages.python.zygote import ZygoteLauncher
 from devbridge.runs.model import Exit
-from runner.zygote import Spare
+from runner.preloading import Notes
+from runner.zygote import Spare, Zygote
 from tests.integration.test_worker_processes import Credentials
 from tests.integration.workers import PYTHON, Bench, bench, developer
 from tests.waiting import gone, soon
@@ -104,6 +107,20 @@ def test_a_fork_that_was_told_what_it_is_counts_though_it_has_hung_up_already(
 
     monkeypatch.setattr(socket, "send_fds", deliver)
     assert Spare(ours, 1).give({"root": "/", "environment": {}}, sys.stderr.fileno())
+
+
+def test_without_a_descriptor_no_fork_waits_and_the_zygote_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse() -> tuple[socket.socket, socket.socket]:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    ours, theirs = socket.socketpair()
+    monkeypatch.setattr(socket, "socketpair", refuse)
+    with ours, theirs:
+        zygote = Zygote(ours, Notes(frozenset()))
+        assert zygote._fork_ahead() is None
+        assert zygote._spare_at > time.monotonic()
 
 
 async def test_third_party_modules_are_imported_once_and_before_the_fork(
