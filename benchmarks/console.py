@@ -23,7 +23,7 @@ from benchmarks.harness import Bench
 from benchmarks.report import Figures, Goal, Row, figures
 from devbridge.runs.ledger import Ledger
 from tests.clients import endpoint_of, root_client
-from tests.e2e.console.conftest import CHROMIUM
+from tests.e2e.console.conftest import CHROMIUM, launched
 
 STAGE: Final = "bench"
 _JOBS: Final = 20
@@ -67,6 +67,13 @@ _PAGES: Final = {
 """What is looked for: as the page asks, and as SQL."""
 
 
+def _link(head: str) -> re.Match[str]:
+    """The console's link, its port and its path, of what `devbridge dev` has printed."""
+    if (found := _LINK.search(head)) is None:
+        raise harness.Failed(f"it has printed no link: {head}")
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Browser:
     """Has come in by the console's link."""
@@ -77,9 +84,7 @@ class Browser:
     @classmethod
     def through(cls, head: str) -> Browser:
         """By the link that `devbridge dev` has printed."""
-        found = _LINK.search(head)
-        if found is None:
-            raise harness.Failed(f"it has printed no link: {head}")
+        found = _link(head)
         port = int(found[2])
         connection = http.client.HTTPConnection("127.0.0.1", port)
         connection.request("GET", found[3])
@@ -267,9 +272,7 @@ async def painted(bench: Bench) -> list[Row]:
     app = bench.scratch / "app"
     harness.write(app, {"app.py": _APP, "echo.py": _ECHO})
     async with harness.dev(app) as dev:
-        link = _LINK.search(dev.head)
-        if link is None:
-            raise harness.Failed(f"it has printed no link: {dev.head}")
+        link = _link(dev.head)
         client = root_client(endpoint_of(app), "lambda")
         delays = await asyncio.to_thread(_painted, link[1], client, times)
     return [
@@ -283,23 +286,20 @@ async def painted(bench: Bench) -> list[Row]:
 
 
 def _painted(link: str, client: Any, times: int) -> list[float]:
+    if not any(map(shutil.which, CHROMIUM)):
+        raise harness.Failed("there is no Chromium")
     try:
-        from playwright.sync_api import sync_playwright
+        with launched() as browser:
+            page = browser.new_page()
+            page.goto(link)
+            page.goto(link.partition("/?")[0] + "/runs")
+            page.locator(".link.live").wait_for()
+            page.evaluate(_OBSERVED)
+            asked = _invoked(client, times)
+            page.wait_for_function("count => Object.keys(painted).length >= count", arg=times + 3)
+            when = page.evaluate("painted")
     except ImportError as error:
         raise harness.Failed(f"{error}: it is in .[ci]") from error
-    if (chromium := next(filter(None, map(shutil.which, CHROMIUM)), None)) is None:
-        raise harness.Failed("there is no Chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.goto(link)
-        page.goto(link.partition("/?")[0] + "/runs")
-        page.locator(".link.live").wait_for()
-        page.evaluate(_OBSERVED)
-        asked = _invoked(client, times)
-        page.wait_for_function("count => Object.keys(painted).length >= count", arg=times + 3)
-        when = page.evaluate("painted")
-        browser.close()
     return [float(when[run_id] - at * 1000) for run_id, at, _ in asked]
 
 

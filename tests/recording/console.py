@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from devbridge.console.payloads import FOLDER
-from tests.e2e.console.conftest import CHROMIUM, Console
+from tests.e2e.console.conftest import Console, launched
 from tests.e2e.dev_process import DevProcess, run
 
 if TYPE_CHECKING:
@@ -111,20 +110,13 @@ def _write(app: Path) -> None:
 
 
 def _photograph(app: Path, link: str) -> None:
-    from playwright.sync_api import sync_playwright
-
     for num in (5, 12, 20):
         _invoke(app, "factorial", {"num": num})
     for order in ORDERS.values():
         _invoke(app, "invoice", order)
     failed = _invoke(app, "invoice", LAMP)
-    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        try:
-            _pages(browser, link, failed)
-        finally:
-            browser.close()
+    with launched() as browser:
+        _pages(browser, link, failed)
 
 
 def _pages(browser: Browser, link: str, failed: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,16 +108,29 @@ def dev(app: Path) -> Iterator[DevProcess]:
         yield process
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """It is needed by these tests alone: `.ci/run browser` installs it if it is missing."""
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """Chromium, which runs.
+
+    Raises:
+        ImportError: there is no playwright.
+    """
     from playwright.sync_api import sync_playwright
 
     found = next(filter(None, map(shutil.which, CHROMIUM)), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """It is needed by these tests alone: `.ci/run browser` installs it if it is missing."""
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 class Console:
