@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,6 +53,10 @@ _BETTER: Final = 0.5
 has said that it knows nothing of a run."""
 _CONNECTIONS: Final = 3
 """How often one request is sent over another connection because one has died."""
+_ANNOUNCED: Final = 64
+"""How many announcements are remembered. What a frozen process has not acknowledged, AWS IoT sends
+again, without a mark (it has no DUP flag): that a daemon has gone then comes once more behind that
+the next one is there."""
 _FAILURE: Final = 0x80
 _QUOTA_EXCEEDED: Final = 0x97
 
@@ -90,6 +95,7 @@ class Bridge:
         self._topics = settings.topics
         self._session = StubSession()
         self._presence: Presence | None = None
+        self._announced: deque[bytes] = deque(maxlen=_ANNOUNCED)
         self._presence_frames = _small_reassembler()
         self._reply: Reply | CallReply | None = None
         self._mqtt: SyncMqtt | None = None
@@ -124,6 +130,7 @@ class Bridge:
                 return self._mqtt, True
             self.close()
         self._presence = None
+        self._announced.clear()
         self._presence_frames = _small_reassembler()
         self._mqtt = SyncMqtt(
             self.settings.endpoint,
@@ -190,6 +197,9 @@ class Bridge:
             ):
                 self._reply = reply
             return
+        if delivery.payload in self._announced:
+            return  # the broker has sent it again, after newer ones
+        self._announced.append(delivery.payload)
         for event in self._presence_frames.add(delivery.payload, None, time.monotonic()):
             if isinstance(event, Complete):
                 self._presence = _presence(event.body) or self._presence

@@ -33,6 +33,7 @@ from stub_lambda.settings import OFFLINE_ERROR, OFFLINE_QUEUE
 from tests.unit.stub_lambda.worlds import (
     GONE,
     NOBODY_SUBSCRIBES,
+    ONLINE,
     SETTINGS,
     WHO,
     Connection,
@@ -404,6 +405,20 @@ def test_that_nobody_is_there_costs_a_round_trip_once_it_is_known(
     assert isinstance(answer, NoAnswer)
     assert answer.silence is silence
     assert world.now - began == pytest.approx(0.02)
+    assert len(world.connections) == 1
+
+
+def test_that_a_daemon_has_gone_is_no_news_when_the_broker_sends_it_again(world: World) -> None:
+    one = bridge(OFFLINE_ERROR)
+    one.ask(a_run(), 8)
+    (connection,), topic = world.connections, SETTINGS.topics.presence
+    ((gone,), (back,)) = (frames(each) for each in (GONE, ONLINE))
+    for frame in (gone, back, gone):  # unread meanwhile: the process was frozen
+        connection.deliver(topic, frame)
+    assert isinstance(one.ask(a_run(), 8), Answer)
+    connection.tell(GONE)  # said once more is not sent once more
+    answer = one.ask(a_run(), 8)
+    assert (isinstance(answer, NoAnswer) and answer.silence) is Silence.OFFLINE
     assert len(world.connections) == 1
 
 
