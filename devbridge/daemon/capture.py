@@ -8,7 +8,9 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-CHUNK: Final = 256 * 1024
+CHUNK: Final = 64 * 1024
+"""Bytes that are read at once: a pipe holds as many by default, and a larger buffer costs more page
+faults than it spares reads."""
 LEFT_OVER: Final = 1024 * 1024
 """Bytes that a pipe may hold at most (Linux's pipe-max-size)."""
 
