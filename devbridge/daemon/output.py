@@ -35,24 +35,23 @@ class Lines:
 
     def feed(self, data: bytes, tag: bytes) -> bytes:
         """The lines that `data` completes, each behind `tag`, with newlines; or nothing."""
-        data = self._partial + data
-        cut = data.rfind(b"\n") + 1
-        if len(data) - cut > self._longest:
-            cut = _uncut(data)
-        self._partial = data[cut:]
-        return _tagged(data[:cut], tag)
+        ended, newline, self._partial = (self._partial + data).rpartition(b"\n")
+        shown = _tagged(ended, tag) if newline else b""
+        if len(self._partial) > self._longest:
+            shown += self.flush(tag)
+        return shown
 
     def flush(self, tag: bytes) -> bytes:
         """What has no end yet, as a line. A character or a colour of which only a part has come is
         kept back."""
         cut = _uncut(self._partial)
-        data, self._partial = self._partial[:cut], self._partial[cut:]
-        return _tagged(data, tag)
+        begun, self._partial = self._partial[:cut], self._partial[cut:]
+        return _tagged(begun, tag) if begun else b""
 
     def end(self, tag: bytes) -> bytes:
         """What is left when nothing more will come, though it may end within a character."""
-        data, self._partial = self._partial, b""
-        return _tagged(data, tag)
+        begun, self._partial = self._partial, b""
+        return _tagged(begun, tag) if begun else b""
 
 
 def _uncut(data: bytes) -> int:
@@ -63,17 +62,16 @@ def _uncut(data: bytes) -> int:
     return len(data) - len(tail) + printable.cut_colour(tail[:whole].decode("latin-1"))
 
 
-def _tagged(data: bytes, tag: bytes) -> bytes:
-    if not data:
-        return b""
-    if not printable.plain(data):
-        data = _mended(data)
-    # Each copy of the data counts here.
-    return b"".join((tag, data.removesuffix(b"\n").replace(b"\n", b"\n" + tag), b"\n"))
+def _tagged(lines: bytes, tag: bytes) -> bytes:
+    """Lines, the last one without its newline."""
+    if not printable.plain(lines):
+        lines = _mended(lines)
+    # Each copy of them counts here.
+    return b"".join((tag, lines.replace(b"\n", b"\n" + tag), b"\n"))
 
 
-def _mended(data: bytes) -> bytes:
-    text = data.decode("utf-8", "backslashreplace")
+def _mended(lines: bytes) -> bytes:
+    text = lines.decode("utf-8", "backslashreplace")
     if "\r" in text:
         text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     return printable.shown(text).encode()
