@@ -73,9 +73,10 @@ async def lines(bench: Bench) -> list[Row]:
                     took = await _job(daemon, client, stamps, kind, count)
                     ours[kind].append(count / took)
                     _check_log(root, kind, count)
+    # What is printed in blocks is not shown as fast as it can be thrown away, but in lines.
     floors = (
-        (floor, "the same pipe read raw, 64 KiB chunks", (Goal("ratio", ">=", 0.5),)),
-        (split, "the same, and split into lines", ()),
+        (floor, "the same pipe read raw, 64 KiB chunks", {"print": (Goal("ratio", ">=", 0.5),)}),
+        (split, "the same, and split into lines", {"blocks": (Goal("ratio", ">=", 0.4),)}),
     )
     return [
         Row(
@@ -84,7 +85,7 @@ async def lines(bench: Bench) -> list[Row]:
             ours=figures(ours[kind], more_is_better=True),
             floor=figures(values[kind], more_is_better=True),
             floor_is=floor_is,
-            goals=goals,
+            goals=goals.get(kind, ()),
         )
         for kind in KINDS
         for values, floor_is, goals in floors
