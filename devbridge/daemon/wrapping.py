@@ -44,21 +44,32 @@ def wrapped(text: str, width: int, hang: int) -> str:
     Args:
         hang: columns by which what was wrapped is indented.
     """
-    if width - hang < NARROWEST or (text.isascii() and _fits(text, width)):
+    if width - hang < NARROWEST or (text.isascii() and _all_fit(text, width)):
         return text
     return "\n".join(_wrapped(line, width, hang) for line in text.split("\n"))
 
 
-def _fits(text: str, width: int) -> bool:
+def _all_fit(text: str, width: int) -> bool:
     return "\t" not in text and max(map(len, text.split("\n"))) <= width
 
 
+def _fits(line: str, width: int) -> bool:
+    if line.isascii() and "\x1b" not in line:
+        return len(line.expandtabs(_TAB)) <= width
+    return "\t" not in line and columns(line) <= width
+
+
+def _begun(line: str, width: int) -> str:
+    """The words of a line that fit, if that can be seen at once: a job may print many lines."""
+    if not line.isascii() or "\t" in line or "\x1b" in line:
+        return ""
+    return line[: max(line.rfind(" ", 0, width + 1), 0)].rstrip(" ")
+
+
 def _wrapped(line: str, width: int, hang: int) -> str:
-    if "\t" not in line and columns(line) <= width:
+    if _fits(line, width):
         return line
-    plain = line.isascii() and "\t" not in line and "\x1b" not in line
-    # Of such a line most is words that fit: a job may print many.
-    begun = line[: max(line.rfind(" ", 0, width + 1), 0)].rstrip(" ") if plain else ""
+    begun = _begun(line, width)
     shown, column = [begun], len(begun)
     colours: list[str] = []
     for gap, word in _WORDS.findall(line, len(begun)):
