@@ -13,8 +13,10 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -191,7 +193,7 @@ class Watched:
         self._reader = reader
         self._tail = b""
         self._head = b""
-        self._expected: list[tuple[bytes, asyncio.Future[int]]] = []
+        self._expected: list[deque[tuple[bytes, asyncio.Future[int]]]] = []
         self._loop = asyncio.get_running_loop()
         self.received = 0
         self._thread = threading.Thread(target=self._drain, name="drain", daemon=True)
@@ -208,9 +210,14 @@ class Watched:
 
     def expecting(self, text: bytes) -> asyncio.Future[int]:
         """Look for a text in the output from now on; the result is when it came."""
+        return self.expecting_in_turn(text)[0]
+
+    def expecting_in_turn(self, *texts: bytes) -> list[asyncio.Future[int]]:
+        """The same for several that come one after the other. Of much output only the next one
+        is looked for: that takes as long as reading it, and the daemon has to wait for it."""
         self._tail = b""
-        found: asyncio.Future[int] = self._loop.create_future()
-        self._expected.append((text, found))
+        found = [self._loop.create_future() for _ in texts]
+        self._expected.append(deque(zip(texts, found, strict=True)))
         return found
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
@@ -247,16 +254,17 @@ class Watched:
             if self._expected:
                 self._look(data)
         os.close(self._reader)
-        for text, found in self._expected:
+        for text, found in chain.from_iterable(self._expected):
             self._tell(found, Failed(f"it ended before it said {text!r}: {self.head}"))
 
     def _look(self, data: bytes) -> None:
         window = self._tail + data
         self._tail = window[-_OVERLAP:]
-        for text, found in list(self._expected):
-            if text in window:
-                self._expected.remove((text, found))
-                self._tell(found, time.time_ns())
+        for turns in list(self._expected):
+            while turns and turns[0][0] in window:
+                self._tell(turns.popleft()[1], time.time_ns())
+            if not turns:
+                self._expected.remove(turns)
 
     def _tell(self, found: asyncio.Future[int], outcome: int | Failed) -> None:
         def tell() -> None:

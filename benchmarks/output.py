@@ -17,7 +17,9 @@ from benchmarks.report import Goal, Row, figures
 from tests.integration import brokers
 
 LINE = "a line of eighty characters, as a job that tells what it is about would print it ok"
-END = "that was the last line"
+END = "=" * len(LINE)
+"""The last line: all that is read is searched for it, which takes the less time the less it is like
+the others."""
 BLOCKS = f"""\
 import os, sys, time
 LINE = {LINE!r}
@@ -71,9 +73,10 @@ async def lines(bench: Bench) -> list[Row]:
                     took = await _job(daemon, client, stamps, kind, count)
                     ours[kind].append(count / took)
                     _check_log(root, kind, count)
+    # What is printed in blocks is not shown as fast as it can be thrown away, but in lines.
     floors = (
-        (floor, "the same pipe read raw, 64 KiB chunks", (Goal("ratio", ">=", 0.5),)),
-        (split, "the same, and split into lines", ()),
+        (floor, "the same pipe read raw, 64 KiB chunks", {"print": (Goal("ratio", ">=", 0.5),)}),
+        (split, "the same, and split into lines", {"blocks": (Goal("ratio", ">=", 0.4),)}),
     )
     return [
         Row(
@@ -82,7 +85,7 @@ async def lines(bench: Bench) -> list[Row]:
             ours=figures(ours[kind], more_is_better=True),
             floor=figures(values[kind], more_is_better=True),
             floor_is=floor_is,
-            goals=goals,
+            goals=goals.get(kind, ()),
         )
         for kind in KINDS
         for values, floor_is, goals in floors
@@ -90,7 +93,7 @@ async def lines(bench: Bench) -> list[Row]:
 
 
 async def _job(daemon: Watched, client: Client, stamps: Stamps, kind: str, count: int) -> float:
-    ended, done = daemon.expecting(END.encode()), daemon.expecting(b"Done ")
+    ended, done = daemon.expecting_in_turn(END.encode(), b"Done ")
     client.request(client.run(kind, count))
     began = await stamps.next("began")
     took = (await harness.soon(ended) - began) / 1e9

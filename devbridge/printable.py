@@ -16,6 +16,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Protocol, TextIO
 
 RESET: Final = "\x1b[0m"
+LONGEST_COLOUR: Final = len("\x1b[") + 64 + len("m")
+"""Characters of a sequence that colours."""
 
 _SGR: Final = "\x1b\\[[0-9;:]{0,64}m"
 _BIDI: Final = "\u202a-\u202e\u2066-\u2069"
@@ -40,25 +42,27 @@ _IN_JSON: Final = re.compile(f"[{_DEL_AND_C1}{_SEPARATORS}{_BIDI}]")
 _PLAIN: Final = bytes(
     byte
     for byte in range(256)
-    if byte in b"\t\n\r" or (byte >= 0x20 and byte not in (0x7F, 0xC2, 0xE2))
+    if byte in b"\t\n" or (byte >= 0x20 and byte not in (0x7F, 0xC2, 0xE2))
 )
-
-_SUSPICIOUS: Final = tuple(
+_NOT_SHOWN: Final = tuple(
     chr(number).encode()
     for number in (*range(0x80, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
 )
 """C1 controls begin with the byte C2; separators and bidirectional controls with E2."""
 
 
-def suspicious(data: bytes) -> bool:
-    """Whether UTF-8 may have something that is not shown as it is; fast, for what is printed much.
+def plain(data: bytes) -> bool:
+    """Whether it is UTF-8 that is shown as it is; fast, for what is printed much.
 
-    A carriage return is the caller's to decide, and so is a character that `data` cuts in two.
+    What has colours or carriage returns is not plain.
     """
     left = set(data.translate(None, _PLAIN))
-    if left <= {0xC2, 0xE2}:
-        return bool(left) and any(each in data for each in _SUSPICIOUS if each[0] in left)
-    return True
+    if not left <= {0xC2, 0xE2} or any(each in data for each in _NOT_SHOWN if each[0] in left):
+        return False
+    try:
+        return data.isascii() or bool(data.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def shown(text: str) -> str:
@@ -96,7 +100,7 @@ def without_colours(text: str) -> str:
 
 def cut_colour(text: str) -> int:
     """Where a colour begins that the text's end cuts in two; the text's length if none does."""
-    begun = _BEGUN.search(text[-70:])
+    begun = _BEGUN.search(text[-LONGEST_COLOUR:])
     return len(text) - (len(begun[0]) if begun else 0)
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
+import sys
 from collections.abc import Callable
 from typing import Final
 
-CHUNK: Final = 256 * 1024
+CHUNK: Final = 64 * 1024
+"""Bytes that a pipe holds, unless it was made wider: they are read at once."""
+WIDE: Final = 256 * 1024
+"""Bytes that the pipe of a worker holds that has filled it."""
 LEFT_OVER: Final = 1024 * 1024
 """Bytes that a pipe may hold at most (Linux's pipe-max-size)."""
 
@@ -31,6 +36,7 @@ class Capture:
     ) -> None:
         os.set_blocking(fd, False)
         self._fd = fd
+        self._chunk = CHUNK
         self._told = told
         self._when_drained = when_drained
         self._loop = asyncio.get_running_loop()
@@ -43,7 +49,7 @@ class Capture:
         """Take what the pipe holds now, and no more: somebody may print for ever."""
         left = 0 if self._closed else LEFT_OVER
         with contextlib.suppress(OSError):
-            while left > 0 and (data := os.read(self._fd, min(CHUNK, left))):
+            while left > 0 and (data := os.read(self._fd, min(self._chunk, left))):
                 left -= len(data)
                 self._told(data)
 
@@ -55,7 +61,7 @@ class Capture:
 
     def _readable(self) -> None:
         try:
-            data = os.read(self._fd, CHUNK)
+            data = os.read(self._fd, self._chunk)
         except BlockingIOError:
             return
         except OSError:
@@ -63,9 +69,21 @@ class Capture:
         if not data:
             self._close()
             return
+        if CHUNK == self._chunk == len(data):
+            self._widen()
         self._told(data)
         if self._when_drained(self._resume_soon):
             self._loop.remove_reader(self._fd)
+
+    def _widen(self) -> None:
+        """The more a pipe holds, the less often whoever prints and whoever shows wait for each
+        other; few print that much, and what pipes may hold together is limited."""
+        if sys.platform == "linux":
+            with contextlib.suppress(OSError):  # it is the limit of this user
+                self._chunk = fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, WIDE)
+                # The C library maps what is that large anew each time, and the kernel page by
+                # page, unless something larger was freed before.
+                bytearray(4 * WIDE)
 
     def _resume_soon(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile

@@ -137,14 +137,13 @@ class WorkerOutput:
             self._timer.cancel()
             self._timer = None
 
-    def _tag(self) -> str:
-        if self._began is None:
-            return self._bar
-        return self._bar + lines.elapsed(self._clock() - self._began)
+    def _tag(self) -> bytes:
+        passed = "" if self._began is None else lines.elapsed(self._clock() - self._began)
+        return (self._bar + passed).encode("utf-8", "backslashreplace")
 
-    def _show(self, text: str, tag: str) -> None:
+    def _show(self, shown: bytes, tag: bytes) -> None:
         """Lines of output, each behind the tag."""
-        if text:
+        if shown:
             if width := self._terminal.width:
-                text = wrapped(text, width, self._width + len(tag) - len(self._bar))
-            self._terminal.write(text.encode("utf-8", "backslashreplace"))
+                shown = wrapped(shown.decode(), width, columns(tag.decode())).encode()
+            self._terminal.write(shown)

@@ -15,7 +15,9 @@ from devbridge.printable import RESET, without_colours
 NARROWEST: Final = 20
 """Columns that a wrapped line must have beside its indentation; else nothing is wrapped."""
 _TAB: Final = 8
-_PARTS: Final = re.compile("[ \t]+|[^ \t]+")
+_WORDS: Final = re.compile("([ \t]*)([^ \t]+)")
+"""Each with the blanks before it."""
+_NOT_ASCII: Final = re.compile("[^\x00-\x7f]")
 _COLOURS: Final = re.compile("\x1b\\[[0-9;:]*m")
 _COLOURS_KEPT: Final = 8
 """Colours in force that a wrapped line begins with, the last ones: few lines have more."""
@@ -30,7 +32,10 @@ def columns(text: str) -> int:
     """
     if "\x1b" in text:
         text = without_colours(text)
-    return len(text) if text.isascii() else sum(map(_columns, text))
+    if text.isascii():
+        return len(text)
+    others = _NOT_ASCII.findall(text)
+    return len(text) - len(others) + sum(map(_columns, others))
 
 
 def wrapped(text: str, width: int, hang: int) -> str:
@@ -39,34 +44,46 @@ def wrapped(text: str, width: int, hang: int) -> str:
     Args:
         hang: columns by which what was wrapped is indented.
     """
-    if width - hang < NARROWEST or (text.isascii() and _fits(text, width)):
+    if width - hang < NARROWEST or (text.isascii() and _all_fit(text, width)):
         return text
     return "\n".join(_wrapped(line, width, hang) for line in text.split("\n"))
 
 
-def _fits(text: str, width: int) -> bool:
+def _all_fit(text: str, width: int) -> bool:
     return "\t" not in text and max(map(len, text.split("\n"))) <= width
 
 
+def _fits(line: str, width: int) -> bool:
+    if line.isascii() and "\x1b" not in line:
+        return len(line.expandtabs(_TAB)) <= width
+    return "\t" not in line and columns(line) <= width
+
+
+def _begun(line: str, width: int) -> str:
+    """The words of a line that fit, if that can be seen at once: a job may print many lines."""
+    if not line.isascii() or "\t" in line or "\x1b" in line:
+        return ""
+    return line[: max(line.rfind(" ", 0, width + 1), 0)].rstrip(" ")
+
+
 def _wrapped(line: str, width: int, hang: int) -> str:
-    if "\t" not in line and columns(line) <= width:
+    if _fits(line, width):
         return line
-    shown, column, gap = [], 0, ""
+    begun = _begun(line, width)
+    shown, column = [begun], len(begun)
     colours: list[str] = []
-    for part in _PARTS.findall(line):
-        if part[0] in " \t":
-            gap = part
-            continue
-        begins, wide = _after(gap, column), columns(part)
+    for gap, word in _WORDS.findall(line, len(begun)):
+        begins = _after(gap, column) if "\t" in gap else column + len(gap)
+        wide = columns(word)
         if begins + wide > width and column > hang and hang + wide <= width:
-            shown += [RESET if colours else "", "\n", " " * hang, *colours, part]
+            shown += [RESET if colours else "", "\n", " " * hang, *colours, word]
             column = hang + wide
         else:
-            shown += [gap, part]
+            shown += [gap, word]
             column = (begins + wide) % width if begins + wide > width else begins + wide
-        for colour in _COLOURS.findall(part):
-            colours = [] if colour in (RESET, "\x1b[m") else [*colours, colour][-_COLOURS_KEPT:]
-        gap = ""
+        if "\x1b" in word:
+            for colour in _COLOURS.findall(word):
+                colours = [] if colour in (RESET, "\x1b[m") else [*colours, colour][-_COLOURS_KEPT:]
     return "".join(shown)
 
 

@@ -82,10 +82,15 @@ def test_no_line_leaves_a_colour_open(text: str) -> None:
 
 
 @given(st.text() | HARD)
-def test_text_that_is_not_suspicious_is_shown_as_it_is(text: str) -> None:
-    assert printable.suspicious(text.encode()) or printable.shown(text.replace("\r", "")) == (
-        text.replace("\r", "")
-    )
+def test_text_is_plain_that_is_shown_as_it_is_and_has_no_colours(text: str) -> None:
+    as_it_is = printable.shown(text) == text and "\x1b" not in text
+    assert printable.plain(text.encode()) is as_it_is
+
+
+@given(st.binary(max_size=6))
+def test_bytes_that_are_plain_are_utf_8(data: bytes) -> None:
+    if printable.plain(data):
+        assert data.decode().encode() == data
 
 
 @given(st.lists(HARD.map(str.encode) | st.binary(max_size=8), max_size=6))

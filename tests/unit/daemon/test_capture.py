@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from devbridge.daemon import lines, log_files, worker_output
-from devbridge.daemon.capture import LEFT_OVER, Capture
+from devbridge.daemon.capture import CHUNK, LEFT_OVER, WIDE, Capture
 from devbridge.daemon.log_files import log_path
 from devbridge.daemon.log_listener import LogListener
 from devbridge.daemon.narrator import Narrator
@@ -117,6 +119,12 @@ def start_yes(fd: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(["yes"], stdout=fd, stderr=subprocess.DEVNULL)
 
 
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while not true():  # noqa: ASYNC110 - each turn of the loop
+            await asyncio.sleep(0)
+
+
 async def seen(screen: Screen, text: bytes) -> None:
     await asyncio.to_thread(screen.wait_for, text)
 
@@ -206,9 +214,7 @@ async def test_while_there_is_no_room_nothing_is_read_and_then_all_of_it() -> No
     loop = asyncio.get_running_loop()
     capture = Capture(reader, told.append, full)
     os.write(writer, b"one")
-    async with asyncio.timeout(DEADLINE):
-        while not waiting:  # noqa: ASYNC110 - each turn of the loop
-            await asyncio.sleep(0)
+    await until(lambda: bool(waiting))
     os.write(writer, b"two")
     assert loop.remove_reader(reader) is False  # nobody looks at it now
     await asyncio.to_thread(waiting[0])
@@ -287,6 +293,35 @@ async def test_no_more_is_taken_at_once_than_a_pipe_can_hold(job: Job) -> None:
     job.capture.drain()
     assert sum(taken) == LEFT_OVER
     job.capture._told = lambda data: None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a pipe is as wide as it is")
+@pytest.mark.parametrize("refused", [False, True])
+async def test_a_pipe_that_is_filled_is_made_wider_where_the_system_lets_us(
+    job: Job, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    ask = fcntl.fcntl
+
+    def refuse(*_: int) -> int:
+        raise PermissionError
+
+    def size() -> int:
+        return ask(job.writer, fcntl.F_GETPIPE_SZ)
+
+    if refused:
+        monkeypatch.setattr("devbridge.daemon.capture.fcntl.fcntl", refuse)
+    job.begin()
+    job.print(b"few\n")
+    await until(lambda: job.log == b"few\n")
+    assert size() == CHUNK
+    much = b"much".ljust(CHUNK - 1, b"-") + b"\n"
+    job.print(much)
+    await until(lambda: job.log == b"few\n" + much)
+    assert size() == (CHUNK if refused else WIDE)
+    job.print(much)
+    job.end()
+    await job.ended()
+    assert job.log == b"few\n" + much * 2
 
 
 async def test_finishing_twice_is_harmless(job: Job) -> None:

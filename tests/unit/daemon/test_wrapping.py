@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from devbridge.daemon.wrapping import NARROWEST, columns, wrapped
 
@@ -100,3 +102,12 @@ def test_the_indentation_of_a_line_is_kept() -> None:
 def test_of_very_many_colours_the_last_ones_go_on() -> None:
     text = "".join(f"\x1b[38;5;{number % 256}mx " for number in range(2000))
     assert len(wrapped(text, 80, 20)) < 2 * len(text)
+
+
+@given(st.text("ab \n", max_size=120), st.integers(NARROWEST, 40), st.integers(0, 12))
+def test_a_line_with_a_colour_is_broken_where_it_is_without(
+    text: str, beside: int, hang: int
+) -> None:
+    text = "\n".join(f"{line}c" for line in text.split("\n"))
+    coloured = wrapped(text.replace("c", "c\x1b[m"), beside + hang, hang)
+    assert wrapped(text, beside + hang, hang) == coloured.replace("\x1b[m", "")
