@@ -109,6 +109,7 @@ class Daemon:
             grace=settings.grace,
             fail_when_broken=settings.fail_when_broken,
             standbys=settings.standbys,
+            starts=settings.starts,
         )
         self.bridge = Bridge(
             connection.make_transport,
