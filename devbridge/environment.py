@@ -82,16 +82,18 @@ _WHICH: Final = frozenset(
 def matching(shell: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
     """The variables of those names, with ``*`` at an end for anything; never what `INHERIT_NEVER`
     begins with, unless it is named."""
-    wanted = frozenset(names)
-    return {key: value for key, value in shell.items() if _fits(key, wanted)}
+    return {key: shell[key] for key in _matching(tuple(shell), tuple(names))}
 
 
-@functools.cache  # each worker's environment asks the same again
-def _fits(key: str, wanted: frozenset[str]) -> bool:
-    patterns = (name for name in wanted if "*" in name)
-    return key in wanted or (
-        not key.startswith(INHERIT_NEVER) and any(fnmatchcase(key, each) for each in patterns)
-    )
+@functools.lru_cache(maxsize=64)  # each worker's environment asks the same again
+def _matching(keys: tuple[str, ...], names: tuple[str, ...]) -> list[str]:
+    wanted, patterns = frozenset(names), [name for name in names if "*" in name]
+    return [
+        key
+        for key in keys
+        if key in wanted
+        or (not key.startswith(INHERIT_NEVER) and any(fnmatchcase(key, each) for each in patterns))
+    ]
 
 
 def inherit_problem(names: object, *, values: bool = False) -> tuple[str, str] | None:
@@ -142,13 +144,14 @@ def of_network(shell: Mapping[str, str]) -> dict[str, str]:
 def withheld(shell: Mapping[str, str], passed: Iterable[str]) -> list[str]:
     """The names of the shell's variables that a job might look for, and does not get."""
     got = set(passed)
-    own = matching(shell, _NOBODYS)
-    return sorted(
-        key
-        for key in shell
-        if key not in got and key not in own and key.isidentifier()
-        if not key.startswith(INHERIT_NEVER)
-    )
+    return [key for key in _looked_for(tuple(shell)) if key not in got]
+
+
+@functools.lru_cache(maxsize=8)
+def _looked_for(keys: tuple[str, ...]) -> list[str]:
+    own = frozenset(_matching(keys, _NOBODYS))
+    found = (key for key in keys if key.isidentifier() and not key.startswith(INHERIT_NEVER))
+    return sorted(key for key in found if key not in own)
 
 
 def how_to_pass(name: str) -> str:

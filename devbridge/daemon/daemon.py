@@ -109,6 +109,7 @@ class Daemon:
             grace=settings.grace,
             fail_when_broken=settings.fail_when_broken,
             standbys=settings.standbys,
+            starts=settings.starts,
         )
         self.bridge = Bridge(
             connection.make_transport,
@@ -307,10 +308,7 @@ class Daemon:
         for launch in launches:
             self._perform(launch)
         self._set_timer(now)
-        if self._supervisor.idle:
-            self._idle.set()
-        else:
-            self._idle.clear()
+        (self._idle.set if self._supervisor.idle else self._idle.clear)()
 
     def _adopt(self, jobs: Jobs) -> None:
         for job in self._jobs.keys() - jobs.keys():
@@ -388,9 +386,15 @@ class Daemon:
             self._ledger.closed(job_id)
 
     def _set_timer(self, now: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if (wakeup := self._supervisor.next_wakeup()) is not None:
-            after = max(0.0, wakeup - now)
-            self._timer = self._loop.call_later(after, lambda: self.handle([Tick()]))
+        """There is a `Tick` when one is due, or before: one that nothing is due at does no harm."""
+        if (wakeup := self._supervisor.next_wakeup()) is None:
+            return
+        when = self._loop.time() + max(0.0, wakeup - now)
+        if self._timer is None or when < self._timer.when():
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(when, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.handle([Tick()])

@@ -172,7 +172,8 @@ class Launching(Generic[W]):
         try:
             exit_ = await self._run(worker, spec, output_fd, record)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(worker.capture.ended.wait(), OUTPUT_AFTER_EXIT)
+                async with asyncio.timeout(OUTPUT_AFTER_EXIT):
+                    await worker.capture.ended.wait()
         except Exception as error:
             exit_ = self._lost(worker, error)
         finally:

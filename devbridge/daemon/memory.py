@@ -10,6 +10,9 @@ which anybody may read the number: when it rose, the run CRASHED with OutOfMemor
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +20,9 @@ from devbridge.runs.model import CodeSpec, Exit
 from runner import outcome
 from runner.outcome import Failure
 
+FORGET_AGAIN: Final = 1.0
+"""Seconds between two looks at what is nobody's: the kernel counts all that it counts for each of
+them, and in a burst some hundred runs begin a second."""
 _VMSTAT: Final = Path("/proc/vmstat")
 _OWN_GROUP: Final = Path("/proc/self/cgroup")
 _GROUPS: Final = Path("/sys/fs/cgroup")
@@ -40,9 +46,13 @@ class OomKills:
     kernel does not tell (macOS), never.
     """
 
-    def __init__(self, source: Path | None = None) -> None:
+    def __init__(
+        self, source: Path | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._source = _source() if source is None else source
+        self._clock = clock
         self._claimed = self._count()
+        self._forgot = -math.inf
 
     def claim(self) -> bool:
         """Whether one was killed that nobody has claimed yet; if so it is claimed now.
@@ -55,8 +65,9 @@ class OomKills:
         return True
 
     def forget(self) -> None:
-        """What was killed until now was nobody's worker."""
-        self._claimed = self._count()
+        """What was killed until now was nobody's worker; looked at once a second at most."""
+        if (now := self._clock()) >= self._forgot + FORGET_AGAIN:
+            self._forgot, self._claimed = now, self._count()
 
     def _count(self) -> int:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,12 @@ class Settings:
     """A file that is touched when a secret has got another value."""
     cancelled: Callable[[str], bool] = lambda _: False
     """Whether the run with this id was cancelled here while its request waited in the broker."""
+
+    @property
+    def starts(self) -> int:
+        """Workers that load their handlers at the same time for runs that wait: what occupies the
+        processors, and one more."""
+        return (os.cpu_count() or 1) + 1
 
     @property
     def notes(self) -> Path:

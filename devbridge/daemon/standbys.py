@@ -30,6 +30,10 @@ SHORT_PAUSE: Final = 1.0
 """Seconds after which a worker is started again that the system had no descriptor, process or
 memory for."""
 
+LOADING: Final = 0.05
+"""Seconds after which a worker that still loads its handler is taken to wait for something else
+than a processor: it keeps no other one from being started."""
+
 
 class Standbys:
     """All workers, and what is decided about those without a run.
@@ -38,12 +42,17 @@ class Standbys:
         jobs: those of the app; shared with the supervisor, which adds and removes them.
         most: how many of one job are ever started for runs that wait.
         spare: whether each job has one though no run waits for it.
+        starts: how many may be loading when another is started for runs that wait. More would not
+            be ready sooner, and stand in the way of those that ask for runs.
     """
 
-    def __init__(self, jobs: Mapping[str, JobState], *, most: int, spare: bool) -> None:
+    def __init__(
+        self, jobs: Mapping[str, JobState], *, most: int, spare: bool, starts: int
+    ) -> None:
         self._jobs = jobs
         self._most = most
         self._spare = spare
+        self._starts = starts
         self.workers: dict[str, WorkerState] = {}
         """By their ids; those that have a run, and those that were told to go, too."""
         self._names = count(1)
@@ -58,6 +67,7 @@ class Standbys:
         if closing:
             return times
         times += [] if self._short_until is None else [self._short_until]
+        times += [job.crowded for job in self._jobs.values() if job.crowded is not None]
         times += [ready_at + MAX_AGE for ready_at in self._ages().values()]
         tries = (job.mending.again_at for job in self._jobs.values() if job.queue)
         return times + [at for at in tries if at is not None]
@@ -237,8 +247,12 @@ class Standbys:
         wanted -= len(job.waiting) - len(aged)
         if self._short_until is not None:  # one at a time, to see whether there is room again
             wanted = min(wanted, int(now >= self._short_until))
+        job.crowded = None
         for _ in range(wanted):
-            effects.append(self._launch(name, job))
+            if job.waiting and (crowded := self._crowded(now)):
+                job.crowded = crowded
+                break
+            effects.append(self._launch(name, job, now))
         if job.mending.hopeless and job.queue and not job.mending.told:
             job.mending.told = True
             effects.append(TriedAgain(name, (job.mending.again_at or now) - now))
@@ -261,9 +275,19 @@ class Standbys:
             return 0 if job.mending.hopeless else 1
         return max(1 if self._spare else 0, min(len(job.queue), self._most))
 
-    def _launch(self, name: str, job: JobState) -> Launch:
+    def _crowded(self, now: float) -> float | None:
+        """Until when no more than the first worker of a job is started, for enough are loading."""
+        loading = sorted(
+            worker.launched_at + LOADING
+            for job in self._jobs.values()
+            for worker in map(self.workers.__getitem__, job.waiting)
+            if not worker.ready and worker.launched_at + LOADING > now
+        )
+        return loading[-self._starts] if len(loading) >= self._starts else None
+
+    def _launch(self, name: str, job: JobState, now: float) -> Launch:
         worker_id = f"{name}-{next(self._names)}"
         beside = (w for w, worker in self.workers.items() if worker.job == name and worker.ready)
-        self.workers[worker_id] = WorkerState(name, job.idle_deaths, frozenset(beside))
+        self.workers[worker_id] = WorkerState(name, now, job.idle_deaths, frozenset(beside))
         job.waiting.append(worker_id)
         return Launch(worker_id, name)

@@ -42,6 +42,8 @@ class WorkerState:
     """One worker process."""
 
     job: str
+    launched_at: float
+    """Seconds since the epoch."""
     deaths: int
     """The job's `idle_deaths` when it was launched."""
     beside: frozenset[str] = frozenset()
@@ -75,6 +77,8 @@ class JobState:
     queue: deque[str] = field(default_factory=deque)
     waiting: list[str] = field(default_factory=list)
     """Workers that are not taken yet, ready or not, without those that are retired."""
+    crowded: float | None = None
+    """Until when it gets no more workers that it should have, for enough are loading."""
 
 
 @dataclass(slots=True)

@@ -57,12 +57,13 @@ class Supervisor:
         grace: float,
         fail_when_broken: bool = True,
         standbys: bool = True,
+        starts: int = 1000,
     ) -> None:
         self._jobs = {name: JobState(spec) for name, spec in jobs.items()}
         self._concurrency = concurrency
         self._grace = grace
         self._fail_when_broken = fail_when_broken
-        self._standbys = Standbys(self._jobs, most=concurrency, spare=standbys)
+        self._standbys = Standbys(self._jobs, most=concurrency, spare=standbys, starts=starts)
         self._runs: dict[str, RunState] = {}
         """What is queued, waits for its next attempt, or runs."""
         self._active: dict[str, RunState] = {}
@@ -352,8 +353,7 @@ class Supervisor:
     def _advance(self, now: float) -> list[Effect]:
         if self._closing:
             return []
-        effects: list[Effect] = []
-        free = self._concurrency - len(self._active)
+        effects, free = list[Effect](), self._concurrency - len(self._active)
         while free > 0 and (found := self._next()) is not None:
             name, worker_id = found
             effects += self._give(name, worker_id, now)

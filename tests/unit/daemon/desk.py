@@ -44,6 +44,7 @@ class Desk:
         concurrency: int = 2,
         fail_when_broken: bool = True,
         standbys: bool = True,
+        starts: int = 1000,
     ) -> None:
         self.now = START
         self.supervisor = Supervisor(
@@ -52,6 +53,7 @@ class Desk:
             grace=GRACE,
             fail_when_broken=fail_when_broken,
             standbys=standbys,
+            starts=starts,
         )
         self.seen: list[Effect] = self.supervisor.handle([], self.now)
 

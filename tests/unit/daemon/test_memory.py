@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.daemon.memory import OomKills, crash, limit_of
+from devbridge.daemon.memory import FORGET_AGAIN, OomKills, crash, limit_of
 from devbridge.runs.model import Exit, JobSpec
 
 KILLED = Exit(signal=signal.SIGKILL)
@@ -31,6 +31,23 @@ def test_kills_before_a_run_are_not_its_own(tmp_path: Path) -> None:
     count(source, 3)
     kills = OomKills(source)
     count(source, 4)
+    kills.forget()
+    assert not kills.claim()
+
+
+def test_what_is_nobodys_is_looked_at_once_a_second_however_many_runs_begin(
+    tmp_path: Path,
+) -> None:
+    source, now = tmp_path / "memory.events", [100.0]
+    count(source, 3)
+    kills = OomKills(source, clock=lambda: now[0])
+    kills.forget()
+    count(source, 4)
+    now[0] += FORGET_AGAIN / 2
+    kills.forget()
+    assert kills.claim()
+    count(source, 5)
+    now[0] += FORGET_AGAIN
     kills.forget()
     assert not kills.claim()
 

@@ -21,7 +21,7 @@ from devbridge.daemon.events import (
     Tick,
 )
 from devbridge.daemon.mending import FIRST_PAUSE, LONGEST_PAUSE
-from devbridge.daemon.standbys import IDLE_DEATHS_UNTIL_BROKEN, MAX_AGE, SHORT_PAUSE
+from devbridge.daemon.standbys import IDLE_DEATHS_UNTIL_BROKEN, LOADING, MAX_AGE, SHORT_PAUSE
 from devbridge.daemon.told import Broken, Short, TriedAgain
 from devbridge.runs.model import Exit, State
 from runner.outcome import KILL_AGAIN, LINGER, Failure
@@ -65,6 +65,28 @@ def test_a_run_takes_the_standby_and_a_new_one_is_prepared() -> None:
     assert only(effects, Give) == [Give(worker, "a", "r1", 1, desk.now + TIMEOUT)]
     assert len(only(effects, Launch)) == 1
     assert [type(e) for e in effects].index(Record) < [type(e) for e in effects].index(Give)
+
+
+def test_for_runs_that_wait_no_more_are_started_than_may_load_at_once() -> None:
+    desk = Desk(concurrency=5, starts=2)
+    desk(*(Requested(f"r{n}", "a") for n in range(5)))
+    first, second = desk.launched()
+    assert len(only(desk(StandbyReady(first)), Launch)) == 1
+    assert len(only(desk(StandbyReady(second)), Launch)) == 1
+
+
+def test_who_still_loads_after_a_moment_keeps_no_other_from_being_started() -> None:
+    desk = Desk(concurrency=5, starts=2)
+    desk(*(Requested(f"r{n}", "a") for n in range(5)), after=1.0)
+    assert len(desk.launched()) == 3  # the first one has been loading for a second
+    assert desk.supervisor.next_wakeup() == desk.now + LOADING
+    assert len(only(desk(Tick(), after=LOADING), Launch)) == 2
+    assert len(desk.launched()) == 5
+
+
+def test_the_first_worker_of_a_job_is_started_however_many_load() -> None:
+    desk = Desk("a", "b", "c", starts=1)
+    assert {e.job for e in only(desk.seen, Launch)} == {"a", "b", "c"}
 
 
 def test_a_run_waits_until_its_standby_is_ready() -> None:

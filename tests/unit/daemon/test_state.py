@@ -25,7 +25,7 @@ def test_why_a_run_is_stopped_says_what_it_will_be(
 
 
 def test_a_worker_is_ready_once_it_has_loaded_its_handler() -> None:
-    worker = WorkerState("a", 0)
+    worker = WorkerState("a", launched_at=0.0, deaths=0)
     assert not worker.ready
     worker.ready_at = 0.0
     assert worker.ready

@@ -426,9 +426,12 @@ class AnyOrder(RuleBasedStateMachine):
     """A world of workers that do what they like, and the rules that hold all the same."""
 
     @initialize(
-        concurrency=st.integers(1, 3), fail_when_broken=st.booleans(), standbys=st.booleans()
+        concurrency=st.integers(1, 3),
+        fail_when_broken=st.booleans(),
+        standbys=st.booleans(),
+        starts=st.integers(1, 3),
     )
-    def begin(self, concurrency: int, fail_when_broken: bool, standbys: bool) -> None:
+    def begin(self, concurrency: int, fail_when_broken: bool, standbys: bool, starts: int) -> None:
         self.told: set[str] = set()
         self.now = self.ticked = START
         self.concurrency = concurrency
@@ -440,6 +443,7 @@ class AnyOrder(RuleBasedStateMachine):
             grace=GRACE,
             fail_when_broken=fail_when_broken,
             standbys=standbys,
+            starts=starts,
         )
         self.workers: dict[str, Worker] = {}
         self.ever: set[str] = set()
