@@ -1,6 +1,6 @@
 """Whether anybody has changed a dictionary, without looking at what is in it.
 
-CPython up to 3.12 counts the changes of all dictionaries, and each one keeps the count of its own
+CPython up to 3.13 counts the changes of all dictionaries, and each one keeps the count of its own
 last change. To compare contents instead is to count references to them, and so to copy, in a fork,
 the memory of all that a module has.
 """
