@@ -69,7 +69,7 @@ def install() -> None:
 
 def _keep_handlers() -> None:
     """Register botocore's own handlers of events once, for the first session of a fork: that is
-    half of what a session costs."""
+    most of what a session costs."""
     cls: Any = importlib.import_module("botocore.session").Session
     hooks: Any = importlib.import_module("botocore.hooks")
     register = getattr(cls, "_register_builtin_handlers", None)
