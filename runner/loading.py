@@ -101,11 +101,9 @@ def modules(root: str) -> dict[str, Any]:
     files: list[str] = []
     third_party: list[str] = []
     shelf = preloaded.shelf()
-    known = shelf.notes if shelf is not None else {}
     for name, module in list(sys.modules.items()):
-        note = known.get(name)
-        if note is not None and note.module is module:  # looking at it would copy its memory
-            if note.file is not None:
+        if shelf is not None and shelf.has(name, module):  # looking at it would copy its memory
+            if shelf.file(name) is not None:
                 third_party.append(name)
             continue
         filename = getattr(module, "__file__", None)

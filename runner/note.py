@@ -2,6 +2,9 @@
 
 `remember` writes down what a module has before anybody can have changed it; `touched`, `replaced`
 and `stale` find, in a fork, what has been changed since.
+
+A fork copies the memory of what it looks at, as looking counts references. What it has to ask of
+each module before that is handed out is therefore in `Facts`, which are packed together.
 """
 
 from __future__ import annotations
@@ -10,11 +13,28 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 _UNTOLD = object()
 _SIMPLE = (str, bytes, int, float, bool, tuple, frozenset)
 _IGNORED = frozenset(("__spec__", "__loader__", "__warningregistry__", "__cached__", "__doc__"))
+
+
+class Facts(NamedTuple):
+    """What the import of a module depended on, and where it was found."""
+
+    name: str
+    missing: tuple[str, ...]
+    """What it has looked for in vain, and does without."""
+    read: dict[str, str | None]
+    """The environment's variables that it has looked at, and what it saw."""
+    read_all: bool
+    warned: bool
+    has_loggers: bool
+    file: tuple[str, int, int] | None
+    """Of an installed module: its file, and the time and size by which a change is seen."""
+    entry: str | None
+    """The entry of sys.path where a top-level module was found."""
 
 
 class Note:
@@ -25,26 +45,27 @@ class Note:
         self.module: Any = None
         self.base = False
         """A fresh worker has it at its beginning."""
-        self.visible = False
-        """It is among the process's modules."""
         self.needs: dict[str, None] = {}
         self.missing: dict[str, None] = {}
-        """What its import has looked for in vain, and does without."""
         self.read: dict[str, str | None] = {}
-        """The environment's variables that its import has looked at, and what it saw."""
         self.read_all = False
         self.warned = False
         self.at_exit: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
         self.filters: list[tuple[tuple[Any, ...], bool]] = []
         self.loggers: dict[str, Any] = {}
         self.file: tuple[str, int, int] | None = None
-        """Of an installed module: its file, and the time and size by which a change is seen."""
         self.bound = False
         """Its parent has it as an attribute."""
         self.entry: str | None = None
-        """The entry of sys.path where a top-level module was found."""
         self.seen: dict[str, Any] = {}
         self.classes: list[tuple[type, dict[str, Any]]] = []
+
+    def facts(self) -> Facts:
+        """What a fork asks before it hands the module out."""
+        read = {str(key): value and str(value) for key, value in self.read.items()}
+        loggers = bool(self.loggers) and self.name != "logging"
+        rest = self.read_all, self.warned, loggers, self.file, self.entry
+        return Facts(self.name, tuple(self.missing), read, *rest)
 
 
 def is_compiled(file: str) -> bool:
@@ -74,8 +95,6 @@ def _is_mutable(cls: type) -> bool:
 def touched(notes: Iterable[Note]) -> str | None:
     """The first thing that somebody has replaced in modules that were there already, in words."""
     for note in notes:
-        if sys.modules.get(note.name) is not note.module:
-            return f"{note.name} was replaced in sys.modules"
         if not note.seen:
             continue
         name = _difference(vars(note.module), note.seen)
@@ -88,12 +107,12 @@ def touched(notes: Iterable[Note]) -> str | None:
     return None
 
 
-def replaced(hidden: Iterable[Note]) -> str | None:
+def replaced(hidden: Iterable[Facts]) -> str | None:
     """What would be imported, had nothing been put in its place, in words."""
-    for note in hidden:
-        if sys.modules.get(note.name, note.module) is not note.module:
-            return f"{note.name} was replaced in sys.modules"
-        if note.name == "logging" or not note.loggers:
+    for facts in hidden:
+        if facts.name in sys.modules:
+            return f"{facts.name} was replaced in sys.modules"
+        if not facts.has_loggers:
             continue
         manager: Any = getattr(getattr(sys.modules.get("logging"), "root", None), "manager", None)
         if manager is not None and manager.loggerClass is not None:
@@ -121,11 +140,11 @@ _STATE = frozenset(("sys", "mimetypes", "typing"))
 typing_extensions replaces parts of `typing` by what does the same."""
 
 
-def stale(notes: Iterable[Note]) -> str | None:
+def stale(hidden: Iterable[Facts]) -> str | None:
     """The first installed file that is not the one that was imported."""
-    for note in notes:
-        if note.file is not None and _sign(note.file[0]) != note.file[1:]:
-            return note.file[0]
+    for facts in hidden:
+        if facts.file is not None and _sign(facts.file[0]) != facts.file[1:]:
+            return facts.file[0]
     return None
 
 

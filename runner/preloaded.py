@@ -22,9 +22,13 @@ import builtins
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from runner.note import Note, folder_of, is_compiled, is_installed, replaced, stale, touched
+from runner.note import Facts, Note, folder_of, is_compiled, is_installed, replaced, stale, touched
+from runner.packed import pack, unpack
+
+if TYPE_CHECKING:
+    from runner.versions import Versions  # in a zygote only
 
 _NATIVE = ("OPENSSL_",)
 _NATIVE_OF_OTHERS = ("OMP_", "OPENBLAS_", "GOTO_", "MKL_", "KMP_", "BLIS_", "NUMEXPR_", "CUDA_")
@@ -35,10 +39,20 @@ class Shelf:
     """The finder of a fork: hands out the preloaded modules as long as that is an import's work."""
 
     def __init__(
-        self, notes: Iterable[Note], environment: Mapping[str, str], path: Sequence[str]
+        self,
+        notes: Iterable[Note],
+        environment: Mapping[str, str],
+        path: Sequence[str],
+        versions: Mapping[str, Versions] | None = None,
     ) -> None:
-        """`environment` and `path` are the zygote's, before it imported anything."""
+        """
+        Args:
+            environment: the zygote's, before it imported anything, as is `path`.
+            versions: of what the notes have seen, by module.
+        """
         self.notes = {note.name: note for note in notes if note.module is not None}
+        self.visible = {name for name, note in self.notes.items() if note.base}
+        """What is among the process's modules."""
         self.problem: str | None = None
         """Why no module is handed out any more: something is not as it was in the zygote."""
         self.stale: str | None = None
@@ -46,10 +60,25 @@ class Shelf:
         self._environment = environment
         self._path = frozenset(path)
         self._library = frozenset(entry for entry in path if _is_librarys(entry))
+        self._versions = versions or {}
         self._finders: list[Any] = []
-        # Found in the zygote: following the notes in a fork would copy their memory.
-        self._closures = {name: self._closure(name) for name in self.notes if "." not in name}
         self._lock = _thread.RLock()
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Find in the zygote what each fork would, which would copy the notes' memory."""
+        self._modules = {name: note.module for name, note in self.notes.items()}
+        self._base = tuple(self.visible)
+        tops = [name for name in self.notes if "." not in name]
+        self._closures = {name: pack(self._closure(name)) for name in tops}
+        self._facts = pack([tuple(note.facts()) for note in self.notes.values()])
+        self._files = {name: note.file[0] for name, note in self.notes.items() if note.file}
+        self._bound = frozenset(name for name, note in self.notes.items() if note.bound)
+        self._redone = frozenset(
+            name
+            for name, note in self.notes.items()
+            if note.at_exit or note.filters or note.loggers or name in _AGAIN
+        )
 
     def open(self) -> None:
         """Become the first finder. In the zygote, so that a fork has nothing to do."""
@@ -59,49 +88,58 @@ class Shelf:
         self._import = builtins.__import__
         self._filters = list(_warning_filters())
 
+    def has(self, name: str, module: Any) -> bool:
+        """Whether this is the module of that name that the zygote has imported."""
+        return module is not None and self._modules.get(name) is module
+
+    def file(self, name: str) -> str | None:
+        """The file of a module of the zygote's, if it is an installed one."""
+        return self._files.get(name)
+
     def find_spec(self, name: str, _path: Any = None, target: Any = None) -> Any:
         """The spec of a preloaded module, if an import would make the same one; else None."""
-        note = self.notes.get(name)
-        if note is None or target is not None:
+        module = self._modules.get(name)
+        if module is None or target is not None:
             return None
         with self._lock:
-            if self.problem or self.stale or (note.visible and name not in sys.modules):
+            if self.problem or self.stale or (name in self.visible and name not in sys.modules):
                 return None  # in the last case the job wants it anew
-            if not note.visible and not self._may(name):
+            if name not in self.visible and not self._may(name):
                 return None
-        real = note.module.__spec__
+        real = module.__spec__
         if real is None:
             return None
         spec = object.__new__(type(real))
         vars(spec).update(vars(real))
-        spec.loader = _Handed(self, note)
+        spec.loader = _Handed(self, name, module)
         return spec
 
-    def hand_out(self, note: Note) -> None:
+    def hand_out(self, name: str) -> None:
         """Put a module, and what its import brings, where an import would have put it."""
         with self._lock:
-            if note.visible:
+            if name in self.visible:
                 return
-            brought = [other for other in self._closure_of(note.name) if not other.visible]
+            brought = [other for other in self._closure_of(name) if other not in self.visible]
             for other in brought:
-                sys.modules[other.name] = other.module
-                other.visible = True
+                sys.modules[other] = self._modules[other]
+            self.visible.update(brought)
             for other in brought:
-                parent, _, child = other.name.rpartition(".")
-                if other.bound:
-                    setattr(self.notes[parent].module, child, other.module)
-            for other in brought:
-                _redo(other)
+                if other in self._bound:
+                    parent, _, child = other.rpartition(".")
+                    setattr(self._modules[parent], child, self._modules[other])
+            _redo([self.notes[other] for other in brought if other in self._redone])
             self._filters = list(_warning_filters())
 
     # --- is an import's result what the shelf has? ------------------------------------------
 
-    def _closure_of(self, name: str) -> list[Note]:
-        return self._closures.get(name) or self._closure(name)
+    def _closure_of(self, name: str) -> tuple[str, ...]:
+        packed = self._closures.get(name)
+        found: tuple[str, ...] = unpack(packed) if packed else self._closure(name)
+        return found
 
-    def _closure(self, name: str) -> list[Note]:
+    def _closure(self, name: str) -> tuple[str, ...]:
         """A module and all that its import needs, in the order in which that is complete."""
-        found: dict[str, Note] = {}
+        found: dict[str, None] = {}
         begun = set()
         todo = [(name, False)]
         while todo:
@@ -110,18 +148,18 @@ class Shelf:
             if note is None:
                 continue
             if complete:
-                found[name] = note
+                found[name] = None
             elif name not in begun:
                 begun.add(name)
                 todo.append((name, True))
                 todo += [(need, False) for need in reversed(note.needs)]
-        return list(found.values())
+        return tuple(found)
 
     def _may(self, name: str) -> bool:
         closure = self._closure_of(name)
-        hidden = [note for note in closure if not note.visible]
-        seen = [note for note in closure if note.visible and not note.base]
-        seen += [note for note in self.notes.values() if note.base]
+        wanted = {other for other in closure if other not in self.visible}
+        seen = [other for other in closure if other in self.visible] + list(self._base)
+        hidden = [Facts(*each) for each in unpack(self._facts) if each[0] in wanted]
         self.stale = stale(hidden)
         if self.stale is None:
             what = (
@@ -129,12 +167,22 @@ class Shelf:
                 or replaced(hidden)
                 or self._surroundings(hidden)
                 or self._hiding(hidden)
-                or touched(seen)
+                or self._touched(dict.fromkeys(seen))
                 or self._appeared(hidden)
             )
             if what is not None:
                 self.problem = f"{what} before {name} was imported"
         return self.stale is None and self.problem is None
+
+    def _touched(self, seen: Iterable[str]) -> str | None:
+        changed: list[Note] = []
+        for name in seen:
+            if sys.modules.get(name) is not self._modules[name]:
+                return f"{name} was replaced in sys.modules"
+            versions = self._versions.get(name)
+            if versions is None or not versions.are_same():
+                changed.append(self.notes[name])
+        return touched(changed)
 
     def _hooked(self) -> str | None:
         for what, now, then in (
@@ -146,7 +194,7 @@ class Shelf:
                 return f"{what} was changed"
         return "__import__ was replaced" if builtins.__import__ is not self._import else None
 
-    def _surroundings(self, hidden: Sequence[Note]) -> str | None:
+    def _surroundings(self, hidden: Sequence[Facts]) -> str | None:
         compiled = [n.file[0] for n in hidden if n.file is not None and is_compiled(n.file[0])]
         prefixes: tuple[str, ...] = _NATIVE + _NATIVE_OF_OTHERS if compiled else _NATIVE
         if not compiled and not any(note.name in ("_ssl", "_hashlib") for note in hidden):
@@ -168,15 +216,15 @@ class Shelf:
                     return "the warnings' filters were changed"
         return None
 
-    def _appeared(self, hidden: Iterable[Note]) -> str | None:
+    def _appeared(self, hidden: Iterable[Facts]) -> str | None:
         """Whether there is now what an import does without where it is not. What was installed
         since, the next zygote finds, too."""
         for note in hidden:
             for name in note.missing:
                 spec: Any = None
                 if name not in sys.modules:
-                    package = self.notes.get(name.rpartition(".")[0])
-                    path = getattr(package.module, "__path__", None) if package else None
+                    package = self._modules.get(name.rpartition(".")[0])
+                    path = getattr(package, "__path__", None)
                     for finder in sys.meta_path:
                         if (spec := finder.find_spec(name, path)) is not None:
                             break
@@ -193,7 +241,7 @@ class Shelf:
                 return f"{name}, which {note.name} can do without, was added"
         return None
 
-    def _hiding(self, hidden: Iterable[Note]) -> str | None:
+    def _hiding(self, hidden: Iterable[Facts]) -> str | None:
         """Whether an import would find something else by one of the names."""
         names: dict[str, dict[str, None]] = {}
         for note in hidden:
@@ -214,17 +262,18 @@ class Shelf:
 class _Handed:
     """The loader of a module that is there already."""
 
-    def __init__(self, shelf: Shelf, note: Note) -> None:
+    def __init__(self, shelf: Shelf, name: str, module: Any) -> None:
         self._shelf = shelf
-        self._note = note
-        self._spec = note.module.__spec__
+        self._name = name
+        self._module = module
+        self._spec = module.__spec__
 
     def create_module(self, spec: Any) -> Any:  # noqa: ARG002 - the import system's signature
-        return self._note.module
+        return self._module
 
     def exec_module(self, module: Any) -> None:
         module.__spec__ = self._spec
-        self._shelf.hand_out(self._note)
+        self._shelf.hand_out(self._name)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._spec.loader, name)
@@ -262,25 +311,29 @@ def _give_logger(name: str, logger: Any) -> None:
     if there is not None:  # a place holder: it knows the loggers below
         manager._fixupChildren(there, logger)
     manager._fixupParents(logger)
-    manager._clear_cache()
 
 
 def _warning_filters() -> Sequence[Any]:
     return sys.modules["warnings"].filters if "warnings" in sys.modules else ()
 
 
-def _redo(note: Note) -> None:
-    """Do what the module's import did beyond its own namespace, and what a fork must not share."""
+def _redo(notes: Iterable[Note]) -> None:
+    """Do what modules' imports did beyond their namespaces, and what a fork must not share."""
     import atexit  # built in
 
-    for function, args, kwargs in note.at_exit:
-        atexit.register(function, *args, **kwargs)
-    for item, append in note.filters:
-        sys.modules["warnings"]._add_filter(*item, append=append)
-    for name, logger in note.loggers.items():
-        _give_logger(name, logger)
-    if (again := _AGAIN.get(note.name)) is not None:
-        again(note.module)
+    have_levels = False
+    for note in notes:
+        for function, args, kwargs in note.at_exit:
+            atexit.register(function, *args, **kwargs)
+        for item, append in note.filters:
+            sys.modules["warnings"]._add_filter(*item, append=append)
+        for name, logger in note.loggers.items():
+            _give_logger(name, logger)
+            have_levels = have_levels or logger.level != 0
+        if (again := _AGAIN.get(note.name)) is not None:
+            again(note.module)
+    if have_levels:  # what the others have cached of their parents' is not so any more
+        sys.modules["logging"].root.manager._clear_cache()
 
 
 def _start_clock(logging: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from runner.note import Note, installed_file, remember
 from runner.preloaded import Shelf, loggers
+from runner.versions import Versions, namespace_of
 
 
 class Notes:
@@ -192,16 +193,21 @@ class Notes:
         for name, module in list(sys.modules.items()):
             note = self.note(name)
             note.module = module
-            note.base = note.visible = name in self.base
+            note.base = name in self.base
             note.file = installed_file(module)
             self._give_real(module)
         for note in self.notes.values():
-            if note.module is not None and not note.visible:
+            if note.module is not None and not note.base:
                 self._hide(note)
         for note in self.notes.values():
             remember(note)
         sys.path_importer_cache.clear()
-        return Shelf(self.notes.values(), self.environment, self.path)
+        versions = {
+            name: Versions([vars(note.module), *(namespace_of(cls) for cls, _ in note.classes)])
+            for name, note in self.notes.items()
+            if note.seen
+        }
+        return Shelf(self.notes.values(), self.environment, self.path, versions)
 
     def _give_real(self, module: Any) -> None:
         # `from warnings import warn` has taken ours.

@@ -165,9 +165,8 @@ def _place(file: str | None) -> str | None:
 
 def _file_of(name: str) -> str | None:
     shelf, module = preloaded.shelf(), sys.modules.get(name)
-    note = shelf.notes.get(name) if shelf is not None else None
-    if note is not None and note.module is module:  # looking at it would copy its memory
-        return note.file[0] if note.file is not None else None
+    if shelf is not None and shelf.has(name, module):  # looking at it would copy its memory
+        return shelf.file(name)
     file = getattr(module, "__file__", None)
     try:
         return _absolute(file) if isinstance(file, str) else None

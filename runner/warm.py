@@ -1,10 +1,11 @@
-"""Keeps what botocore reads from its own data files across sessions, so that forks inherit it.
+"""Keeps what botocore makes anew for each session, so that forks inherit it.
 
 A client costs 50 to 100 ms, most of it parsing JSON that is installed with botocore; botocore keeps
-it for one session only. The workers of a zygote inherit the files' contents, each for the first
-session that asks, and which services there are. Only files of the installed packages are kept, and
-only as long as they do not change. What a worker read and its zygote had not is reported as a
-module named ``botocore.data:PATH``, so that the next zygote reads it before it forks.
+it for one session only. The workers of a zygote inherit which services there are, and, each for the
+first session that asks, the files' contents and botocore's own handlers of events. Only files of
+the installed packages are kept, and only as long as they do not change. What a worker read and its
+zygote had not is reported as a module named ``botocore.data:PATH``, so that the next zygote reads
+it before it forks.
 """
 
 from __future__ import annotations
@@ -57,12 +58,54 @@ def install() -> None:
 
     loaders.JSONFileLoader.load_file = load_file
     loaders.Loader.list_available_services = list_available_services
+    _keep_handlers()
     dummy = {"region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
     session: Any = importlib.import_module("botocore.session")
     session.Session().create_client("sts", **dummy)
     if "boto3" in sys.modules:  # it has data of its own, so its list of services is another one
         boto3: Any = importlib.import_module("boto3.session")
         boto3.Session().client("sts", **dummy)
+
+
+def _keep_handlers() -> None:
+    """Register botocore's own handlers of events once, for the first session of a fork: that is
+    most of what a session costs."""
+    cls: Any = importlib.import_module("botocore.session").Session
+    hooks: Any = importlib.import_module("botocore.hooks")
+    register = getattr(cls, "_register_builtin_handlers", None)
+    if register is None or not _is_blank(cls(include_builtin_handlers=False), hooks):
+        return  # a botocore that we do not know
+    handlers: Any = importlib.import_module("botocore.handlers")
+    then = list(handlers.BUILTIN_HANDLERS)
+    kept = {"": cls()._events}
+
+    @functools.wraps(register)
+    def register_builtin_handlers(self: Any, events: Any) -> None:
+        may = _forked and type(self) is cls and events is self._events and _is_blank(self, hooks)
+        # Libraries that watch botocore, or play its part in tests, add to the list.
+        ours = kept.pop("", None) if may and then == handlers.BUILTIN_HANDLERS else None
+        if ours is None:
+            register(self, events)
+            return
+        vars(events._emitter).update(vars(ours._emitter))
+        events._alias_name_cache.update(ours._alias_name_cache)
+
+    cls._register_builtin_handlers = register_builtin_handlers
+
+
+def _is_blank(session: Any, hooks: Any) -> bool:
+    """Whether a session's events are of botocore's own classes, and nobody handles them yet."""
+    events: Any = getattr(session, "_events", None)
+    emitter: Any = getattr(events, "_emitter", None)
+    if type(events) is not hooks.EventAliaser or type(emitter) is not hooks.HierarchicalEmitter:
+        return False
+    fresh: Any = hooks.EventAliaser(hooks.HierarchicalEmitter())
+    return bool(
+        vars(events).keys() == vars(fresh).keys()
+        and vars(emitter).keys() == vars(fresh._emitter).keys()
+        and vars(emitter._handlers) == vars(fresh._emitter._handlers)
+        and emitter._unique_id_handlers == {}
+    )
 
 
 def read(name: str) -> None:

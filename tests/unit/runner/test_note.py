@@ -58,7 +58,6 @@ def note(module: Any) -> Note:
 
 def test_a_module_that_nobody_has_touched_is_as_it_was(note: Note) -> None:
     assert touched([note]) is None
-    assert replaced([note]) is None
 
 
 def assign(name: str, value: object) -> Callable[[Any], None]:
@@ -105,13 +104,13 @@ def test_what_fills_by_itself_or_is_the_same_is_no_replacement(
     assert touched([note]) is None
 
 
-def test_a_module_that_gave_its_place_is_named(note: Note, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_whose_place_is_taken_is_named(
+    note: Note, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "noted_module", ModuleType("noted_module"))
-    assert touched([note]) == "noted_module was replaced in sys.modules"
-    assert replaced([note]) == "noted_module was replaced in sys.modules"
+    assert replaced([note.facts()]) == "noted_module was replaced in sys.modules"
     monkeypatch.delitem(sys.modules, "noted_module")
-    assert touched([note]) == "noted_module was replaced in sys.modules"
-    assert replaced([note]) is None, "one that is not there yet is in nobody's place"
+    assert replaced([note.facts()]) is None, "one that is not there yet is in nobody's place"
 
 
 def test_a_module_of_an_unusual_kind_is_compared_as_a_whole(
@@ -151,12 +150,13 @@ def test_the_filters_of_warnings_are_compared_apart() -> None:
 def test_a_class_of_loggers_that_was_set_concerns_who_has_loggers(
     note: Note, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delitem(sys.modules, note.name)
     monkeypatch.setattr(logging.root.manager, "loggerClass", logging.Logger)
-    assert replaced([note]) is None
+    assert replaced([note.facts()]) is None
     note.loggers = {"a": logging.Logger("a")}
-    assert replaced([note]) == "the class of loggers was set"
-    note.name, note.module = "logging", logging
-    assert replaced([note]) is None
+    assert replaced([note.facts()]) == "the class of loggers was set"
+    note.name = "logging"
+    assert not note.facts().has_loggers
 
 
 def test_where_a_top_level_module_was_found_is_known() -> None:
@@ -180,11 +180,11 @@ def test_an_installed_file_that_has_changed_is_stale(tmp_path: Path) -> None:
     note = Note("a")
     note.file = installed_file(module)
     assert note.file is not None
-    assert stale([Note("b"), note]) is None
+    assert stale([Note("b").facts(), note.facts()]) is None
     os.utime(file, ns=(1, 1))
-    assert stale([note]) == str(file)
+    assert stale([note.facts()]) == str(file)
     file.unlink()
-    assert stale([note]) == str(file)
+    assert stale([note.facts()]) == str(file)
     assert installed_file(module) is None
 
 

@@ -37,7 +37,7 @@ told = {
         "at_exit": [[each[0].__name__, list(each[1]), each[2]] for each in note.at_exit],
         "filters": [item[0][0] for item in note.filters],
         "loggers": list(note.loggers),
-        "visible": note.visible,
+        "visible": name in shelf.visible,
         "base": note.base,
         "bound": note.bound,
         "file": note.file and note.file[0],

@@ -1,4 +1,5 @@
-"""Over a botocore that is made up: `tests/integration/runner/test_zygote.py` has the real one."""
+"""Over a botocore that is made up: `tests/integration/runner/test_zygote.py` has the real one, as
+have those of the handlers of events."""
 
 from __future__ import annotations
 
@@ -9,7 +10,10 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import botocore.handlers
+import botocore.session
 import pytest
+from botocore.hooks import HierarchicalEmitter
 
 from runner import warm
 
@@ -69,6 +73,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     modules = {
         "botocore": botocore,
         "botocore.loaders": made.loaders,
+        "botocore.hooks": ModuleType("botocore.hooks"),
         "botocore.session": SimpleNamespace(Session=lambda: made.session("botocore")),
         "boto3.session": SimpleNamespace(Session=lambda: made.session("boto3")),
     }
@@ -173,3 +178,71 @@ def test_an_upgrade_is_listed_anew(world: World) -> None:
     os.utime(world.data, ns=(1, 1))
     world.services(world.data)
     assert len(world.listed) == 2
+
+
+def handled(session: Any) -> list[tuple[str, list[str]]]:
+    """What a session does at the events that botocore has handlers for."""
+    names = {
+        "before-parameter-build.s3.ListObjects",
+        "before-parameter-build.s3.UploadPart",
+        "creating-client-class",
+        "creating-client-class.iot-data",
+        "docs.*.s3.CopyObject.complete-section",
+        *(spec[0] for spec in botocore.handlers.BUILTIN_HANDLERS),
+    }
+    events = session._events
+    return [
+        (name, [repr(each) for each in events._emitter._handlers.prefix_search(alias)])
+        for name in sorted(names)
+        if (alias := events._alias_event_name(name))
+    ]
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The sessions that botocore has registered its handlers for, one by one."""
+    found: list[Any] = []
+    cls: Any = botocore.session.Session
+    real = cls._register_builtin_handlers
+
+    def register(self: Any, events: Any) -> None:
+        found.append(self)
+        real(self, events)
+
+    monkeypatch.setattr(cls, "_register_builtin_handlers", register)
+    monkeypatch.setattr(warm, "_forked", False)
+    warm._keep_handlers()
+    warm.keep()
+    found.clear()
+    return found
+
+
+def test_the_first_session_gets_the_handlers_that_are_there_and_the_next_its_own(
+    registered: list[Any],
+) -> None:
+    first: Any = botocore.session.Session()
+    second: Any = botocore.session.Session()
+    assert registered == [second]
+    assert handled(first) == handled(second)
+    assert first._events._emitter._handlers is not second._events._emitter._handlers
+
+
+def _seen(**_: object) -> None: ...
+
+
+class _Own(botocore.session.Session):
+    pass
+
+
+def test_what_is_not_botocores_own_is_registered(
+    registered: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = HierarchicalEmitter()
+    events.register("before-call", _seen)
+    given = botocore.session.Session(event_hooks=events)
+    own = _Own()
+    known = [*botocore.handlers.BUILTIN_HANDLERS, ("before-send", _seen)]
+    monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", known)
+    more = botocore.session.Session()
+    assert registered == [given, own, more]
+    assert handled(more) != handled(own)
