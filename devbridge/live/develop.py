@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
-from devbridge import __version__, redaction
+from devbridge import __version__
 from devbridge.cloud.last import remember
 from devbridge.cloud.session import connect
 from devbridge.config import Config, default_stage
@@ -41,6 +41,7 @@ from devbridge.live.redeployer import Good
 from devbridge.live.schemas import payload_schemas
 from devbridge.live.unloaded import Unloaded
 from devbridge.live.voice import Voice
+from devbridge.log_records import Formatter
 from devbridge.palette import ALWAYS
 from devbridge.runs.find import mark_dev
 from devbridge.runs.lock import only_one
@@ -245,7 +246,7 @@ def _debug_log(config: Config, voice: Voice) -> Iterator[None]:
     path = config.stage_dir / "debug.log"
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(redaction.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logger = logging.getLogger("devbridge")
     logger.addHandler(handler)
     voice(f"debug log: {from_here(path)}")
