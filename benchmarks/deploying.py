@@ -51,15 +51,15 @@ async def unchanged(bench: Bench) -> list[Row]:
         await devbridge(app, "deploy", *_OPTIONS)
         # `dev` leaves its stubs in place: a stage of its own.
         dev = ["dev", "--local", "--stage", "dev"]
-        await _until_ready(app, [*_DEVBRIDGE, *dev])
+        await until_ready(app, [*_DEVBRIDGE, *dev])
         for _ in range(bench.times(10, 1)):
             took, said = await devbridge(app, "deploy", *_OPTIONS)
             if "nothing to deploy" not in said:
                 raise harness.Failed(f"there was something to deploy: {said}")
             deploy.append(took)
             floor.append(await _asks(app))
-            again.append(await _until_ready(app, [*_DEVBRIDGE, *dev]))
-            untyped.append(await _until_ready(app, [sys.executable, "-c", _WITHOUT_TYPES, *dev]))
+            again.append(await until_ready(app, [*_DEVBRIDGE, *dev]))
+            untyped.append(await until_ready(app, [sys.executable, "-c", _WITHOUT_TYPES, *dev]))
     ready = "devbridge dev, second start -> ready"
     return [
         _row('devbridge deploy -> "nothing to deploy"', deploy, floor, FLOOR_IS),
@@ -183,7 +183,7 @@ async def devbridge(app: Path, *arguments: str) -> tuple[float, str]:
     Raises:
         Failed: its exit code was not 0.
     """
-    return await _command(app, [*_DEVBRIDGE, *arguments])
+    return await timed(app, [*_DEVBRIDGE, *arguments])
 
 
 def client(app: Path, service: str) -> Any:
@@ -191,7 +191,9 @@ def client(app: Path, service: str) -> Any:
     return root_client(endpoint_of(app), service)
 
 
-async def _command(app: Path, command: Sequence[str]) -> tuple[float, str]:
+async def timed(app: Path, command: Sequence[str]) -> tuple[float, str]:
+    """Run any command in an app's folder, as `devbridge` does."""
+
     def call() -> tuple[float, str]:
         began = time.perf_counter()
         printed = harness.run(command, cwd=app)
@@ -214,10 +216,10 @@ async def _asks(app: Path) -> float:
         f"made = boto3.client('cloudformation', **{session!r})\n"
         f"made.describe_stacks(StackName={STACK!r})\n"
     )
-    return (await _command(app, [sys.executable, "-c", text]))[0]
+    return (await timed(app, [sys.executable, "-c", text]))[0]
 
 
-async def _until_ready(app: Path, command: Sequence[str]) -> float:
+async def until_ready(app: Path, command: Sequence[str]) -> float:
     """Seconds from starting a `devbridge dev` until it is ready; it is stopped again."""
     began = harness.now()
     process = Watched(command, cwd=app)
@@ -275,7 +277,7 @@ async def _invoked(invoker: Any, stamps: Stamps, turn: int) -> float:
 async def _started(app: Path, stamps: Stamps, turn: int) -> float:
     """The same of a process that does nothing else."""
     began = harness.now()
-    await _command(app, [sys.executable, "-c", f"from jobs.job0 import handler; handler({turn})"])
+    await timed(app, [sys.executable, "-c", f"from jobs.job0 import handler; handler({turn})"])
     return (await stamps.next(f"run {turn}") - began) / 1e9
 
 

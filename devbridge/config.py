@@ -11,9 +11,7 @@ import contextlib
 import getpass
 import os
 import re
-import shutil
 import sys
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -336,6 +334,8 @@ def find_python(root: Path, flag: str | None, environ: Mapping[str, str]) -> Pat
     A symbolic link is kept as it is: it is how Python knows that it is in an environment.
     """
     if flag is not None:
+        import shutil  # in its place, as tomllib below: every command reads the settings
+
         found = shutil.which(flag) if os.sep not in flag else None
         return Path(found) if found else Path(os.path.abspath(Path(flag).expanduser()))  # noqa: PTH100
     if active := environ.get("VIRTUAL_ENV"):
@@ -376,12 +376,16 @@ def _files(root: Path) -> list[tuple[str, dict[str, object]]]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        data = path.read_bytes()
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidValue(f"not TOML: {error}", where=str(path), remedy="correct it") from error
     except OSError as error:
         raise InvalidValue(
             f"cannot be read: {error.strerror}", where=str(path), remedy="make it readable"
         ) from error
+    import tomllib
+
+    try:
+        return tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidValue(f"not TOML: {error}", where=str(path), remedy="correct it") from error

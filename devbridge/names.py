@@ -9,11 +9,13 @@ CloudFormation names after it), ``_`` ends them in those of functions, projects 
 from __future__ import annotations
 
 import re
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from devbridge.config import STAGE, STAGE_ALLOWED
-from devbridge.constructs import Construct
 from devbridge.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from devbridge.constructs import Construct
 
 TEMPLATE_HASH: Final = "DevbridgeTemplate"
 """The output that holds the hash of the template that the stack was made from."""

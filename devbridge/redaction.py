@@ -8,7 +8,6 @@ By hand: scanners such as detect-secrets look through files for what might be se
 
 from __future__ import annotations
 
-import logging
 import re
 from collections import OrderedDict
 from typing import Final
@@ -77,11 +76,3 @@ def redacted(text: str) -> str:
 
 def _form(found: re.Match[str]) -> str:
     return f"{next(filter(None, found.groups()))}{HIDDEN}"
-
-
-class Formatter(logging.Formatter):
-    """Of every handler that devbridge has: records and their tracebacks without what is secret."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """As logging does it, without what is secret."""
-        return redacted(super().format(record))

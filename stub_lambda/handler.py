@@ -9,6 +9,7 @@ import time
 from typing import Any, Final
 
 from devbridge.protocol import codec
+from devbridge.protocol.ids import is_id
 from devbridge.protocol.messages import Cancel, Request, Run, Status
 from runner.triggered import MARK
 from stub_lambda import events, invoker
@@ -94,7 +95,7 @@ class Live:
 
     def ask(self, question: Question, context: Context) -> dict[str, Any]:
         """See `Invoker.ask`."""
-        if not codec.is_id(question.job_id):
+        if not is_id(question.job_id):
             return self._ask_deployed(question, context)
         wait = _wait(context)
         answer = self._bridge.ask(self._request(question), wait)

@@ -11,7 +11,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from devbridge.protocol import codec
+from devbridge.protocol.ids import is_id
 from devbridge.protocol.messages import REJECT_TOO_LARGE
 from devbridge.runs.scheduled import MAX_EVENT, Schedules, Target
 from stub_lambda.calls import calls
@@ -100,7 +100,7 @@ class Later:
         """
         uuid = _uuid(run_id)
         with calls("the run could not be taken from the schedules"):
-            return codec.is_id(uuid) and self._schedules.remove(uuid)
+            return is_id(uuid) and self._schedules.remove(uuid)
 
     def cancelled(self, question: Question) -> dict[str, Any]:
         """The answer for a run that waited, and does not any more."""
@@ -127,7 +127,7 @@ class Later:
     def _start_of(self, run_id: str) -> datetime | None:
         uuid = _uuid(run_id)
         with calls("the run could not be asked about"):
-            return self._schedules.start_of(uuid) if codec.is_id(uuid) else None
+            return self._schedules.start_of(uuid) if is_id(uuid) else None
 
 
 def _uuid(run_id: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -24,7 +25,7 @@ def endpoint_of(app: Path) -> str:
 
 def root_client(endpoint_url: str, service: str, **options: Any) -> Any:
     """A client as the embedded cloud's root; `options` as boto3 takes them."""
-    session = local_session(keys.of_endpoint(endpoint_url))
+    session = boto3.Session(botocore_session=local_session(keys.of_endpoint(endpoint_url)))
     options = {"region_name": LOCAL_REGION, **options}
     return session.client(service, endpoint_url=endpoint_url, **options)  # type: ignore[call-overload]
 

@@ -9,19 +9,20 @@ import importlib
 import io
 import os
 import sys
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
-from click.shell_completion import CompletionItem
 
 from devbridge import __version__, interrupts
-from devbridge.cli.common import errors_reported
+from devbridge.cli.reporting import errors_reported
 from devbridge.errors import did_you_mean
 from devbridge.palette import coloured
 from devbridge.printable import Printer
 from devbridge.progress import LINE
 from devbridge.redaction import redacted
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS: Final = {
     "init": "Create a working app in an empty folder.",
@@ -86,6 +87,8 @@ class LazyGroup(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands that begin so: no module is imported for them."""
+        from click.shell_completion import CompletionItem
+
         offered = [
             CompletionItem(name, help=line)
             for name, line in COMMANDS.items()
@@ -124,7 +127,8 @@ def _open_what_is_closed() -> None:
     would be written to in their place."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            opened = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - until we end
+            # until we end; and pathlib takes four milliseconds of `devbridge --help`
+            opened = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115, PTH123
             setattr(sys, name, opened)
 
 

@@ -1,32 +1,20 @@
-"""What the commands share: the options, the report of errors, and how they print."""
+"""What the commands share: the options, the app and the cloud they mean, and how they print."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import json
-import logging
-import os
-import signal
-import sys
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import click
 
-from devbridge import printable, redaction
+from devbridge import printable
 from devbridge.cli import completing
-from devbridge.errors import (
-    EXIT_INTERRUPTED,
-    CloudError,
-    CloudNotRunning,
-    DevbridgeError,
-    NotDeployed,
-    did_you_mean,
-)
-from devbridge.palette import ALWAYS
+from devbridge.cli.reporting import VERBOSE
+from devbridge.errors import CloudError, CloudNotRunning, NotDeployed, did_you_mean
 
 if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
@@ -35,9 +23,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-EXIT_BROKEN_PIPE: Final = 128 + signal.SIGPIPE
-"""What the shell makes of a program whose reader went away (`devbridge jobs | head -1`)."""
 
 _OPTIONS: Final = (
     click.option(
@@ -80,10 +65,10 @@ def app_options(function: Callable[Concatenate[Config, P], R]) -> Callable[..., 
         flags = {name: values.pop(name) for name in SETTINGS & values.keys()}
         config = load_config(flags, app=app)
         if config.verbose:
-            click.get_current_context().find_root().meta[_VERBOSE] = True
-            logger = logging.getLogger("devbridge")
-            logger.addHandler(_ON_STDERR)
-            logger.setLevel(logging.DEBUG)
+            from devbridge.log_records import show_on_stderr
+
+            click.get_current_context().find_root().meta[VERBOSE] = True
+            show_on_stderr()
         try:
             return function(config, *args, **values)
         except NotDeployed as error:
@@ -94,61 +79,6 @@ def app_options(function: Callable[Concatenate[Config, P], R]) -> Callable[..., 
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
-
-
-_VERBOSE: Final = "devbridge.cli.verbose"
-
-
-class _StderrHandler(logging.StreamHandler[Any]):
-    """Writes to what stderr is at that moment."""
-
-    def __init__(self) -> None:
-        super().__init__(sys.stderr)
-        self.setFormatter(redaction.Formatter("%(asctime)s %(name)s %(message)s"))
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.stream = sys.stderr
-        super().emit(record)
-
-
-_ON_STDERR: Final = _StderrHandler()
-
-
-@contextlib.contextmanager
-def errors_reported(ctx: click.Context) -> Iterator[None]:
-    """Turn what ends a command early into one message on stderr and its exit code."""
-    try:
-        yield
-        print(end="", flush=True)  # there need not be a stdout
-    except DevbridgeError as error:
-        _report(ctx, error, str(error))
-        ctx.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
-        ctx.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        _discard_output()
-        ctx.exit(EXIT_BROKEN_PIPE)
-    except OSError as error:
-        from devbridge.folders import explained
-
-        if (told := explained(error)) is None:
-            raise
-        if isinstance(error, printable.OutputError):
-            _discard_output()
-        _report(ctx, error, str(told))
-        ctx.exit(told.exit_code)
-
-
-def _report(ctx: click.Context, error: Exception, text: str) -> None:
-    if ctx.find_root().meta.get(_VERBOSE):
-        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-    click.echo(f"{ALWAYS.error('error:')} {printable.continued(text)}", err=True)
-
-
-def _discard_output() -> None:
-    # the interpreter flushes stdout once more when it ends, and would complain
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say_slow(text: str) -> None:

@@ -1,5 +1,7 @@
 """botocore's models of services, without what they say to readers: a third of a client's memory.
 
+All sessions share them: each is read once.
+
 Import this where a cloud is connected: it imports botocore.
 """
 
@@ -8,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from botocore.loaders import JSONFileLoader, Loader
 
@@ -21,10 +23,23 @@ class _Terse(JSONFileLoader):
             return json.load(file, object_pairs_hook=_without_documentation)
 
 
-class TerseLoader(Loader):
-    """For one session: ``session.register_component("data_loader", TerseLoader())``."""
-
+class _TerseLoader(Loader):
     FILE_LOADER_CLASS = _Terse
+
+
+LOADER: Final = _TerseLoader()
+"""For any session: ``session.register_component("data_loader", LOADER)``."""
+
+
+def load_ahead(*services: str) -> None:
+    """Import and read what clients of these services will need: the parts that take long."""
+    import botocore.session  # noqa: F401
+
+    LOADER.load_data_with_path("endpoints")
+    LOADER.load_data("partitions")
+    for service in services:
+        for part in ("service-2", "endpoint-rule-set-1"):
+            LOADER.load_service_model(service, part, api_version=None)
 
 
 def _without_documentation(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

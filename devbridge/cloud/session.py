@@ -1,6 +1,7 @@
 """The developer's way to the cloud: which endpoint, which credentials, who they are.
 
-botocore takes a third of a second to import, so it is imported when a cloud is connected.
+botocore takes a third of a second to import, so it is imported when a cloud is connected. boto3,
+which adds resources and transfers to it, is not: three megabytes that nobody here needs.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from devbridge.redaction import secret
 from devbridge.transport.base import AwsCredentials, Endpoint
 
 if TYPE_CHECKING:
-    import boto3
+    from botocore.session import Session
 
 LOCAL_REGION: Final = "us-east-1"
 
@@ -39,7 +40,7 @@ class Clients:
 
     def __init__(
         self,
-        make_session: Callable[[], boto3.Session],
+        make_session: Callable[[], Session],
         endpoint_url: str | None,
         region: str,
     ) -> None:
@@ -51,7 +52,7 @@ class Clients:
         self._clients: dict[tuple[str, float | None], Any] = {}
 
     def get(self, service: str, waits: float | None = None) -> Any:
-        """The boto3 client of that service.
+        """The client of that service.
 
         Args:
             waits: see `Cloud.waiting`; None: as long as others do.
@@ -59,7 +60,7 @@ class Clients:
         # Making a client is not thread-safe; using one is.
         with self._lock:
             if (service, waits) not in self._clients:
-                self._clients[service, waits] = self._session.client(
+                self._clients[service, waits] = self._session.create_client(
                     service,
                     region_name=self._region,
                     endpoint_url=self._endpoint_url,
@@ -149,7 +150,7 @@ class Cloud:
     clients: Clients = field(repr=False, compare=False)
 
     def client(self, service: str) -> Any:
-        """The boto3 client of that service; always the same one, usable from any thread."""
+        """The client of that service; always the same one, usable from any thread."""
         return self.clients.get(service)
 
     def waiting(self, service: str, seconds: float) -> Any:
@@ -160,7 +161,7 @@ class Cloud:
     def client_as(self, service: str, credentials: AwsCredentials) -> Any:
         """A client of its own, which signs with these."""
         session: Any = local_session(credentials)
-        return session.client(
+        return session.create_client(
             service,
             region_name=self.region,
             endpoint_url=self.endpoint_url,
@@ -270,34 +271,32 @@ def connect(config: Config, endpoint_url: str | None = None) -> Cloud:
     )
 
 
-def _session(profile: str | None) -> boto3.Session:
-    import boto3
+def _session(profile: str | None) -> Session:
     import botocore.session
     from botocore.utils import JSONFileCache
 
-    from devbridge.cloud.models import TerseLoader
+    from devbridge.cloud.models import LOADER
 
     session = botocore.session.Session(profile=profile)
-    session.register_component("data_loader", TerseLoader())
+    session.register_component("data_loader", LOADER)
     # The AWS CLI's own cache: who has given an MFA code, here or there, is not asked for it again
     # until that role's session ends.
     providers = session.get_component("credential_provider")
     cache = JSONFileCache(str((folders.home() or Path("/")) / ".aws" / "cli" / "cache"))
     providers.get_provider("assume-role").cache = cache
-    return boto3.Session(botocore_session=session)
+    return session
 
 
-def _region(session: boto3.Session) -> str | None:
+def _region(session: Session) -> str | None:
     # The other SDKs know AWS_REGION; botocore does not.
-    return os.environ.get("AWS_REGION") or session.region_name
+    return os.environ.get("AWS_REGION") or session.get_config_variable("region")
 
 
-def local_session(key: AwsCredentials) -> boto3.Session:
+def local_session(key: AwsCredentials) -> Session:
     """A session with that key, and nothing of the developer's own."""
-    import boto3
     import botocore.session
 
-    from devbridge.cloud.models import TerseLoader
+    from devbridge.cloud.models import LOADER
 
     # A profile that is named in the environment but does not exist would be an error here too.
     isolated = botocore.session.Session(
@@ -307,13 +306,9 @@ def local_session(key: AwsCredentials) -> boto3.Session:
             "credentials_file": (None, None, os.devnull, None),
         }
     )
-    isolated.register_component("data_loader", TerseLoader())
-    return boto3.Session(
-        aws_access_key_id=key.access_key,
-        aws_secret_access_key=key.secret_key,
-        aws_session_token=key.token,
-        botocore_session=isolated,
-    )
+    isolated.register_component("data_loader", LOADER)
+    isolated.set_credentials(key.access_key, key.secret_key, key.token)
+    return isolated
 
 
 def _source(profile: str | None) -> str:

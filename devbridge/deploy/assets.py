@@ -74,7 +74,7 @@ def pack(request: Request, settings: Settings, broken: Broken | None = None) -> 
         packer.analyse([*there, *zipped])
         made, kept = pack_functions(app, cloud, settings, packer, broken)
         zips = _Zips(
-            stub=None if all(invoked) else stub_asset(cache()),
+            stub=None if all(invoked) else stub(),
             invoker=invoker_asset(cache()) if any(invoked) else None,
             function_stub=(
                 function_stub_asset(cache())
@@ -197,6 +197,11 @@ def build_images(cloud: Access, jobs: Sequence[Job], stage: str, on_progress: On
             on_progress(
                 Progress("build", f"{job}: no image, the embedded cloud runs no containers")
             )
+
+
+def stub() -> Asset:
+    """The zip of the jobs' stub, packed when it is first asked for."""
+    return stub_asset(cache())
 
 
 def cache() -> Path:

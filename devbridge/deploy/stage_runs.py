@@ -1,25 +1,30 @@
-"""All runs of a stage, wherever they are: the stores, opened."""
+"""All runs of a stage, wherever they are: the stores, opened.
+
+What knows the deployed runs, and the app's constructs, is imported when one is asked for: most
+commands look at the ledger, and are done by then.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from devbridge import names
 from devbridge.config import Config
-from devbridge.constructs import App, Job
-from devbridge.deploy.access import Access
 from devbridge.errors import NotDeployed
-from devbridge.job import ask
 from devbridge.runs.find import StageRuns, is_deployed, takes_later
-from devbridge.runs.invoker import InvokerStore, find_job
 from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.ledger_store import LedgerStore
 from devbridge.runs.lock import daemon_runs
 from devbridge.runs.queued import Queued
-from devbridge.runs.scheduled_store import ScheduledStore
-from devbridge.runs.stage import DeployedStore
+
+if TYPE_CHECKING:
+    from devbridge.constructs import App, Job
+    from devbridge.deploy.access import Access
+    from devbridge.runs.invoker import InvokerStore
+    from devbridge.runs.scheduled_store import ScheduledStore
+    from devbridge.runs.stage import DeployedStore
 
 
 @contextlib.contextmanager
@@ -46,6 +51,18 @@ def opened(
     def at(job: Job, stage: str) -> InvokerStore:
         return _invoker(app(), there, stage, job.name)
 
+    @functools.cache
+    def deployed() -> DeployedStore:
+        from devbridge.runs.stage import DeployedStore
+
+        return DeployedStore(app, there, config.stage, missing, at)
+
+    @functools.cache
+    def scheduled() -> ScheduledStore:
+        from devbridge.runs.scheduled_store import ScheduledStore
+
+        return ScheduledStore(app, there, config.stage, at, unheard)
+
     def missing() -> None:
         from devbridge.deploy import check_naming, outputs
 
@@ -60,10 +77,10 @@ def opened(
             live = LedgerStore(book, config.logs_dir, invoker, lambda: daemon_runs(config), queued)
         yield StageRuns(
             live=live,
-            deployed=DeployedStore(app, there, config.stage, missing, at),
+            deployed=deployed,
             invoker=invoker,
             is_deployed=is_deployed(config),
-            scheduled=ScheduledStore(app, there, config.stage, at, unheard),
+            scheduled=scheduled,
             takes_later=takes_later(config),
         )
 
@@ -73,6 +90,10 @@ def _invoker(app: App, there: Callable[[], Access], stage: str, name: str) -> In
     Raises:
         UnknownJob: the app has no such job.
     """
+    from devbridge import names
+    from devbridge.job import ask
+    from devbridge.runs.invoker import InvokerStore, find_job
+
     job = find_job(app, name)
     function = names.invoker(job, stage)
 

@@ -1,54 +1,35 @@
-"""`devbridge dev`, from its first line to its last."""
+"""`devbridge dev`, from the first line to the last: deploy, then live until somebody stops it.
+
+This is what it takes until the embedded cloud is being started; all else is imported meanwhile.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
-import signal
-import sys
+import threading
 import time
-from collections.abc import Callable, Collection, Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
 
-from devbridge import __version__, redaction
-from devbridge.cloud.last import remember
-from devbridge.cloud.session import connect
-from devbridge.config import Config, default_stage
-from devbridge.console.door import Door
-from devbridge.constructs import App
+from devbridge import __version__
+from devbridge.config import Config
 from devbridge.constructs.load import load_app
-from devbridge.daemon.daemon import Daemon
 from devbridge.daemon.notes import sweep
-from devbridge.daemon.terminal import Terminal
 from devbridge.durations import spelled
-from devbridge.emulator.embedded import EmbeddedCloud, embedded_cloud
+from devbridge.emulator.embedded import embedded_cloud
 from devbridge.emulator.state import attach
 from devbridge.environment import matching
-from devbridge.errors import EXIT_INTERRUPTED, DevbridgeError
-from devbridge.folders import from_here, in_words
+from devbridge.folders import from_here
 from devbridge.interpreter import verify_interpreter
-from devbridge.interrupts import heeded
-from devbridge.languages.debuggers import Debuggers, require_debuggers
-from devbridge.live import launch_json
-from devbridge.live.broken import Broken
-from devbridge.live.compose import compose
-from devbridge.live.consent import Consent, ask_first
-from devbridge.live.deployer import Deployer
-from devbridge.live.ready import CLOUD_STAYS, older, outside, schedules_off, unheard
-from devbridge.live.redeployer import Good
+from devbridge.languages.debuggers import require_debuggers
+from devbridge.live.ready import CLOUD_STAYS
 from devbridge.live.schemas import payload_schemas
 from devbridge.live.unloaded import Unloaded
 from devbridge.live.voice import Voice
+from devbridge.log_records import Formatter
 from devbridge.palette import ALWAYS
-from devbridge.runs.find import mark_dev
 from devbridge.runs.lock import only_one
-from devbridge.words import few
-from devbridge.workers.rlimits import raise_files
-
-CLOUD_LOOK: Final = 1.0
-"""Seconds between looks at whether the embedded cloud is still there."""
 
 
 def develop(
@@ -66,6 +47,7 @@ def develop(
     """
     began = time.monotonic()
     app = load_app(config.root, config.stage, lenient=True, slow=voice)
+    threading.Thread(target=_get_ahead, name="ahead", daemon=True).start()
     verify_interpreter(config.python)
     if config.debug is not None:
         require_debuggers(app, config.python)
@@ -87,141 +69,23 @@ def develop(
         if config.local and config.endpoint is None:
             stack.callback(_say_if_the_cloud_stays, config, voice)
             embedded = stack.enter_context(embedded_cloud(config, voice, "devbridge dev"))
-        cloud = connect(config, embedded.running.endpoint_url if embedded else config.endpoint)
-        ask_first(app, cloud, config, voice, yes=yes)
-        schemas = types.result()
-        consent = Consent(cloud, voice, yes=yes)
-        deployer = Deployer(config, cloud, voice, consent, Broken(voice, unloaded), unloaded)
-        options = "" if config.stage == default_stage() else f"--stage {config.stage}"
-        good = Good(app, schemas, deployer.deploy(app, schemas), options)
-        consent.running = True
-        mark_dev(config)
-        remember(config, local=embedded is not None)
-        asyncio.run(serve(deployer, good, began, embedded, on_ready))
+        from devbridge.live.serving import deploy_and_serve
+
+        deploy_and_serve(app, config, voice, types, unloaded, embedded, began, on_ready, yes=yes)
     voice("Stopped")
 
 
-async def serve(
-    deployer: Deployer,
-    good: Good,
-    began: float,
-    embedded: EmbeddedCloud | None,
-    on_ready: Callable[[], None] = lambda: None,
-) -> None:
-    """Run the daemon, until a signal or a failure ends it. The voice has its terminal meanwhile.
+def _get_ahead() -> None:
+    """Import the rest, the daemon and botocore above all, read what botocore knows of the services
+    that are asked first, and pack the jobs' stub: half a second, most of which the embedded cloud
+    needs for its own start."""
+    with contextlib.suppress(Exception):  # whoever needs it is told
+        from devbridge.cloud.models import load_ahead
+        from devbridge.deploy.assets import stub
+        from devbridge.live import serving  # noqa: F401
 
-    Args:
-        began: when `devbridge dev` was started, by the monotonic clock.
-        embedded: the cloud that was started for it: without that, the daemon ends.
-        on_ready: is called once runs are taken.
-
-    Raises:
-        DevbridgeError: the daemon cannot go on, or the embedded cloud has ended.
-    """
-    raise_files()  # not before: the embedded cloud has what the shell has
-    voice = deployer.voice
-    terminal = Terminal(sys.stdout.fileno(), colour=voice.style.colour)
-    say_before, voice.say = voice.say, terminal.line
-    stop = asyncio.Event()
-    try:
-        composed = compose(deployer, good, terminal)
-        daemon = composed.daemon
-        _stop_on_signals(daemon, stop, terminal)
-        console = await _opened(composed.console, voice)
-
-        async def say_when_ready() -> None:
-            await daemon.wait_until_ready()
-            app = good.app
-            if console is not None:
-                voice(f"{'Console':<12} {voice.style.bold(console.link)}")
-            _say_ready(good, daemon.broken, time.monotonic() - began, voice)
-            for line in (*outside(app), *unheard(app), *_off(deployer.config, app)):
-                voice(line)
-            _tell_editor(deployer.config, composed.debuggers, voice)
-            deployer.unloaded.tell(lambda: daemon.broken)
-            on_ready()
-
-        beside = {**composed.beside, "ready": say_when_ready}
-        if embedded is not None:
-            beside["embedded-cloud"] = lambda: _watch_cloud(embedded)
-        try:
-            await daemon.run(stop, beside)
-        finally:
-            if console is not None:
-                await console.close()
-        if embedded is None or embedded.running.detached:
-            for line in older(daemon.undeployed):
-                voice(line)
-    finally:
-        deployer.stopped.set()
-        terminal.close()
-        voice.say = say_before
-
-
-async def _opened(console: Door | None, voice: Voice) -> Door | None:
-    """The console, if there is one and it can listen."""
-    if console is not None:
-        try:
-            await console.start()
-        except OSError as error:
-            voice(voice.style.bad(f"there is no console: {in_words(error)}"))
-            return None
-    return console
-
-
-def _off(config: Config, app: App) -> Iterator[str]:
-    return iter(()) if config.schedules else schedules_off(app)
-
-
-def _tell_editor(config: Config, debuggers: Debuggers, voice: Voice) -> None:
-    """Put into VS Code's configuration how it attaches to runs, if that is wanted."""
-    if not config.launch_json:
-        return
-    try:
-        voice(launch_json.write(config.root, debuggers.configurations))
-    except DevbridgeError as error:
-        voice.warn(str(error))
-
-
-def _say_ready(good: Good, broken: Collection[str], took: float, voice: Voice) -> None:
-    names = [*(job.name for job in good.deployed.jobs), *good.deployed.functions]
-    well = [name for name in names if name not in broken]
-    said = f"{voice.style.good('Ready')} in {took:.1f}s"
-    said += f": {few(well)}." if well else "." if names else ": no jobs yet."
-    if broken:
-        said += f" {voice.style.bad('Broken')}: {few(sorted(broken))}."
-    for line in good.ready(said, voice.style.bold):
-        voice(line)
-
-
-async def _watch_cloud(embedded: EmbeddedCloud) -> None:
-    """
-    Raises:
-        DevbridgeError: the cloud that we have started is no more, and why.
-    """
-    while (failure := embedded.failure()) is None:  # noqa: ASYNC110
-        await asyncio.sleep(CLOUD_LOOK)  # a process ends without an event
-    raise failure
-
-
-def _stop_on_signals(daemon: Daemon, stop: asyncio.Event, terminal: Terminal) -> None:
-    """The first signal stops in order, the second at once."""
-
-    def signalled() -> None:
-        if not stop.is_set():
-            stop.set()
-            return
-        daemon.kill()
-        terminal.line("stopped at once")
-        terminal.close()
-        os._exit(EXIT_INTERRUPTED)
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if heeded(number):
-            loop.add_signal_handler(number, signalled)
-        else:  # still ignored here, but not by the jobs: they have what they have deployed
-            signal.signal(number, lambda *_: None)
+        load_ahead("sts", "cloudformation", "iot", "s3")
+        stub()
 
 
 def _say_if_the_cloud_stays(config: Config, voice: Voice) -> None:
@@ -245,7 +109,7 @@ def _debug_log(config: Config, voice: Voice) -> Iterator[None]:
     path = config.stage_dir / "debug.log"
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(redaction.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logger = logging.getLogger("devbridge")
     logger.addHandler(handler)
     voice(f"debug log: {from_here(path)}")

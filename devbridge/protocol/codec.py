@@ -10,13 +10,13 @@ does not know are ignored.
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final, NoReturn, get_type_hints
 
 from devbridge.protocol.errors import Malformed, NewerVersion, TooLarge
+from devbridge.protocol.ids import is_id
 from devbridge.protocol.messages import (
     VERSION,
     Abandoned,
@@ -44,17 +44,10 @@ MAX_CHECKPOINT: Final = 256 * 1024
 """Bytes. As `runner.outcome.MAX_CHECKPOINT`."""
 MAX_MESSAGE: Final = MAX_HEAD + 1 + MAX_BODY + MAX_CHECKPOINT
 
-_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-
 
 def new_id() -> str:
     """A fresh id for a request, a stub or a daemon."""
     return str(uuid.uuid4())
-
-
-def is_id(text: object) -> bool:
-    """Whether this is a UUID in its canonical text form, as all ids on the wire are."""
-    return isinstance(text, str) and _UUID.fullmatch(text) is not None
 
 
 def job_id(app: str, stage: str, job: str, key: str) -> str:

@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final, Self
 
+import boto3
+from botocore.session import Session
+
 from devbridge.cloud import keys
-from devbridge.cloud.session import Cloud, client_config, local_session
+from devbridge.cloud.session import Clients, Cloud, client_config, local_session
 from devbridge.config import Config
 from devbridge.constructs import App, Job
 from devbridge.environment import given_values, isolated
@@ -71,6 +74,7 @@ class Stage:
         self._alive = alive
         self._sessions: dict[str, tuple[float, dict[str, str]]] = {}
         self._resources: list[Any] = []
+        self._clients = Clients(self._session_of_boto3, self.endpoint_url, cloud.region)
         self._started: list[StageRun] = []
         self._heard: dict[str, int] = {}
         """Of each function's log, the bytes that were read."""
@@ -92,12 +96,11 @@ class Stage:
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service (``"s3"``), with all permissions on this cloud."""
-        return self._cloud.client(service)
+        return self._clients.get(service)
 
     def resource(self, service: str) -> Any:
         """A boto3 resource of a service (``"dynamodb"``), with all permissions on this cloud."""
-        session = local_session(keys.of_endpoint(self.endpoint_url, self._config.cloud_dir))
-        made = session.resource(  # type: ignore[call-overload]
+        made: Any = boto3.Session(botocore_session=self._session_of_boto3()).resource(  # type: ignore[call-overload]
             service,
             region_name=self._cloud.region,
             endpoint_url=self.endpoint_url,
@@ -217,8 +220,15 @@ class Stage:
     def close(self) -> None:
         """Close all connections."""
         self._cloud.clients.close()
+        self._clients.close()
         for each in self._resources:
             each.meta.client.close()
+
+    def _session_of_boto3(self) -> Session:
+        """One whose clients have what boto3 adds, such as `upload_file`."""
+        session = local_session(keys.of_endpoint(self.endpoint_url, self._config.cloud_dir))
+        boto3.Session(botocore_session=session)
+        return session
 
     def _invoker(self, name: str) -> InvokerStore:
         function = invoker(find_job(self.app, name), OF_TESTS)

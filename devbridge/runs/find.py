@@ -9,20 +9,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from devbridge.config import Config
 from devbridge.errors import CloudError, InvokeError, NotFound, UnknownRun
-from devbridge.protocol.codec import is_id
+from devbridge.protocol.ids import is_id
 from devbridge.runs.base import SHORT, Found, Run, RunRecord, Started, Wanted
-from devbridge.runs.invoker import InvokerStore
-from devbridge.runs.ledger_store import LedgerStore
+from devbridge.runs.deployed_ids import names_deployed, short_deployed
 from devbridge.runs.model import State
-from devbridge.runs.scheduled_store import ScheduledStore
 from devbridge.runs.searching import fits
-from devbridge.runs.stage import DeployedStore, short_ids
 from devbridge.runs.text import iso
-from runner.invocation import is_none
+
+if TYPE_CHECKING:
+    from devbridge.config import Config
+    from devbridge.runs.invoker import InvokerStore
+    from devbridge.runs.ledger_store import LedgerStore
+    from devbridge.runs.scheduled_store import ScheduledStore
+    from devbridge.runs.stage import DeployedStore
 
 NOT_YET: Final = "it starts when `devbridge dev` runs: nobody runs it now"
 """What is said of a run that is `StageRuns.awaited`."""
@@ -65,19 +67,19 @@ class StageRuns:
         self,
         *,
         live: LedgerStore | None,
-        deployed: DeployedStore,
+        deployed: Callable[[], DeployedStore],
         invoker: Callable[[str], InvokerStore],
         is_deployed: bool,
-        scheduled: ScheduledStore,
+        scheduled: Callable[[], ScheduledStore],
         takes_later: bool,
     ) -> None:
         """
         Args:
             live: the ledger's runs, if there is a ledger.
-            deployed: the deployed jobs' runs.
+            deployed: gives the deployed jobs' runs, when they are asked for.
             invoker: gives what reaches the runs of the job of that name, wherever they are.
             is_deployed: a run that is not named for certain may be a deployed one.
-            scheduled: the runs that wait for their time.
+            scheduled: gives the runs that wait for their time, likewise.
             takes_later: some of them may be live ones: `takes_later`.
         """
         self.is_deployed = is_deployed
@@ -98,15 +100,15 @@ class StageRuns:
             UnknownRun: there is no such run, or there are several.
             NotFound: it is a run of another job.
         """
-        owned = self._deployed.owns(given)
+        owned = names_deployed(given)
         anywhere = owned or self.is_deployed
         ask: list[Callable[[], Sequence[Run]]] = []
         if not owned and (live := self._live) is not None:
             ask.append(lambda: live.find(given, job))
         if anywhere or self._takes_later:
-            ask.append(lambda: self._scheduled.find(given, self.closest))
+            ask.append(lambda: self._scheduled().find(given, self.closest))
         if anywhere:
-            ask.append(lambda: self._deployed.find(given, job))
+            ask.append(lambda: self._deployed().find(given, job))
         for asked in ask:
             found = asked()
             if len(found) > 1:
@@ -123,7 +125,7 @@ class StageRuns:
         found = {record.job_id: record for record in records if record is not None}
         left = [uuid for uuid in uuids if uuid not in found]
         if self.is_deployed and left:
-            runs = self._deployed.named(job, left)
+            runs = self._deployed().named(job, left)
             found |= {run.record.job_id.rpartition(":")[2]: run.record for run in runs}
         return found
 
@@ -135,16 +137,16 @@ class StageRuns:
         live = None if deployed else self._live
         waiting: Sequence[Run] = ()
         if state in (None, State.SCHEDULED) and (live is None or self._takes_later):
-            waiting = self._scheduled.recent(limit, job, self.closest)
+            waiting = self._scheduled().recent(limit, job, self.closest)
         runs: Sequence[Run] = ()
         if state is not State.SCHEDULED or (live is None and not waiting):  # is there that stage?
-            runs = (live or self._deployed).recent(limit, job, state)
+            runs = (live or self._deployed()).recent(limit, job, state)
         if waiting:
             both = sorted([*waiting, *runs], key=lambda run: run.record.created_at or 0.0)
             runs = both[: -limit - 1 : -1]
         ids = [run.record.job_id for run in runs]
         if live is None:
-            return list(zip(short_ids(ids, alone=self.is_deployed), runs, strict=True))
+            return list(zip(short_deployed(ids, alone=self.is_deployed), runs, strict=True))
         return [(live.short_id(run_id, ids), run) for run_id, run in zip(ids, runs, strict=True)]
 
     def search(
@@ -153,11 +155,11 @@ class StageRuns:
         """The newest runs that are wanted, of `devbridge dev` or of the deployed jobs; the first
         page has those that wait for their time besides."""
         live = None if deployed else self._live
-        found = (live or self._deployed).search(wanted, limit=limit, after=after)
+        found = (live or self._deployed()).search(wanted, limit=limit, after=after)
         any_ = not wanted.states or State.SCHEDULED in wanted.states
         if after is not None or not any_ or not (live is None or self._takes_later):
             return found
-        later = self._scheduled.recent(limit, wanted.job, self.closest)
+        later = self._scheduled().recent(limit, wanted.job, self.closest)
         waiting = [run for run in later if fits(run, wanted)]
         total = None if found.total is None else found.total + len(waiting)
         return replace(found, runs=[*waiting, *found.runs], total=total)
@@ -170,7 +172,7 @@ class StageRuns:
             AppError: app.py cannot be loaded.
         """
         if self._live is None or not self._live.recent(1, job):
-            self._deployed.must_have(job)
+            self._deployed().must_have(job)
 
     def start(
         self,
@@ -200,7 +202,7 @@ class StageRuns:
             at=at,
         )
         record = started.run.record
-        if self._live is not None and not self._deployed.owns(record.job_id):
+        if self._live is not None and not names_deployed(record.job_id):
             self._live.note(record)
         return started
 
@@ -214,8 +216,8 @@ class StageRuns:
         record = started.record
         if record.state is State.SCHEDULED:
             return started
-        if self._deployed.owns(record.job_id):
-            return self._deployed.get(record.job_id)
+        if names_deployed(record.job_id):
+            return self._deployed().get(record.job_id)
         return started if self._live is None else self._live.expect(record)
 
     def awaited(self, started: Run) -> bool:
@@ -224,13 +226,13 @@ class StageRuns:
         return (
             self._live is not None
             and record.state is State.QUEUED
-            and not self._deployed.owns(record.job_id)
+            and not names_deployed(record.job_id)
             and self._live.awaited(record.job_id)
         )
 
     def mentioned(self, run_id: str) -> str:
         """What to call a run by in a command that somebody is told to type."""
-        return run_id if self._deployed.owns(run_id) else run_id[:SHORT]
+        return run_id if names_deployed(run_id) else run_id[:SHORT]
 
     def _taken(self, run: Run, given: str, job: str | None) -> Run:
         """A run that is known here; or, if it seems to wait for a daemon and may be asked for as
@@ -288,5 +290,7 @@ def resumes_at(before: Run) -> bytes | None:
     state = before.record.state
     if not state.final or state is State.SUCCEEDED:
         return None
+    from runner.invocation import is_none
+
     checkpoint = before.checkpoint()
     return None if checkpoint is None or is_none(checkpoint) else checkpoint

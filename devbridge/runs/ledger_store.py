@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import sleep, time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from devbridge.errors import CloudNotRunning, NotFound, UnknownRun
-from devbridge.protocol.codec import is_id
+from devbridge.protocol.ids import is_id
 from devbridge.runs import logfile
 from devbridge.runs.base import (
     Cancellation,
@@ -25,11 +25,13 @@ from devbridge.runs.base import (
     shortened,
     told,
 )
-from devbridge.runs.invoker import InvokerStore
 from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.model import State
 from devbridge.runs.queued import Queued
 from devbridge.runs.searching import fits
+
+if TYPE_CHECKING:
+    from devbridge.runs.invoker import InvokerStore
 
 POLL: Final = 0.1
 """Seconds between two looks at the ledger for one run."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
-from devbridge.protocol.codec import is_id
+from devbridge.protocol.ids import is_id
 from devbridge.runs.base import Found, RunRecord, Wanted
 from devbridge.runs.deployed import DeployedRun, DeployedRuns
 from devbridge.runs.model import State

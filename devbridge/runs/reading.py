@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
-from devbridge.protocol.codec import is_id
+from devbridge.protocol.ids import is_id
 from devbridge.runs.deciding import Known
 from devbridge.runs.kept import Kept
 from devbridge.runs.providers import known as providers

@@ -10,10 +10,11 @@ from typing import Final
 from devbridge import names
 from devbridge.constructs import App, Job
 from devbridge.errors import UnknownRun
-from devbridge.protocol.codec import is_id
+from devbridge.protocol.ids import is_id
 from devbridge.runs import cloudwatch, deployed, listed
-from devbridge.runs.base import Account, Found, Run, Started, Wanted, shortened
+from devbridge.runs.base import Account, Found, Run, Started, Wanted
 from devbridge.runs.builds import is_build_id
+from devbridge.runs.deployed_ids import names_deployed
 from devbridge.runs.invoker import InvokerStore, find_job
 from devbridge.runs.kept import Kept
 from devbridge.runs.listed import ListedRuns
@@ -53,7 +54,7 @@ class DeployedStore:
 
     def owns(self, run_id: str) -> bool:
         """Whether this begins as the id of a deployed run does: with its project's name."""
-        return ":" in run_id
+        return names_deployed(run_id)
 
     def start(
         self,
@@ -200,14 +201,3 @@ class DeployedStore:
 
 def _position(run: Run) -> str:
     return listed.position(run.record)
-
-
-def short_ids(ids: Sequence[str], *, alone: bool) -> list[str]:
-    """What names each of some deployed runs. Unless they are `alone`, with its project:
-    where other runs are too, an id without one may be theirs."""
-    parts = [run_id.rpartition(":") for run_id in ids]
-    uuids = [uuid for _, _, uuid in parts]
-    return [
-        shortened(uuid, uuids) if alone else f"{project}:{shortened(uuid, uuids)}"
-        for project, _, uuid in parts
-    ]

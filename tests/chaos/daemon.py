@@ -20,8 +20,8 @@ from devbridge.deploy import Deployed
 from devbridge.live.broken import Broken
 from devbridge.live.consent import Consent
 from devbridge.live.deployer import Deployer
-from devbridge.live.develop import serve
 from devbridge.live.redeployer import Good
+from devbridge.live.serving import serve
 from devbridge.live.unloaded import Unloaded
 from devbridge.live.voice import Voice
 from devbridge.runs.lock import only_one

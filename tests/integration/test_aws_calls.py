@@ -16,18 +16,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
 import botocore.session
 import pytest
 from botocore import xform_name
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
+from botocore.session import Session
 from botocore.validate import ParamValidator
 
 from devbridge import deploy as deployment
 from devbridge import job, names
 from devbridge.cli.doctor import check_permissions
-from devbridge.cloud.session import Clients, Cloud, connect
+from devbridge.cloud.session import Clients, Cloud, connect, local_session
 from devbridge.config import Config
 from devbridge.constructs import App, Job
 from devbridge.daemon.credentials import RoleCredentials
@@ -40,6 +40,7 @@ from devbridge.packing.container import build_image, delete_repository
 from devbridge.runs.invoker import InvokerStore
 from devbridge.runs.log_events import Group, Stream
 from devbridge.runs.stage import DeployedStore
+from devbridge.transport.base import AwsCredentials
 from tests.apps import EVERYTHING, IMPORTS, load
 from tests.integration.test_any_app_deploys import fast
 from tests.unit.deploy.test_any_app import made
@@ -431,8 +432,8 @@ def ann(cloud: Cloud) -> dict[str, Any]:
     iam.put_user_policy(UserName="ann", PolicyName="all", PolicyDocument=policy)
     key = iam.create_access_key(UserName="ann")["AccessKey"]
 
-    def session() -> boto3.Session:
-        return boto3.Session(key["AccessKeyId"], key["SecretAccessKey"])
+    def session() -> Session:
+        return local_session(AwsCredentials(key["AccessKeyId"], key["SecretAccessKey"]))
 
     return {
         "principal_arn": f"arn:aws:iam::{cloud.account}:user/ann",

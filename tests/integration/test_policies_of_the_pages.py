@@ -16,13 +16,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
+from botocore.session import Session
 
 from devbridge import deploy as deployment
 from devbridge import job, names
-from devbridge.cloud.session import Clients, Cloud, connect
+from devbridge.cloud.session import Clients, Cloud, connect, local_session
 from devbridge.config import Config
 from devbridge.deploy import Progress, Request, secrets
 from devbridge.deploy.plan import Plan
@@ -36,6 +36,7 @@ from devbridge.runs.kept import Kept
 from devbridge.runs.listed import ListedRuns
 from devbridge.runs.providers.known import provider
 from devbridge.runs.reading import Deployment, Reader
+from devbridge.transport.base import AwsCredentials
 from tests.apps import IMPORTS, load
 from tests.clients import reset
 from tests.integration.test_any_app_deploys import fast
@@ -130,8 +131,8 @@ class Account:
         iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=document)
         key = iam.create_access_key(UserName=name)["AccessKey"]
 
-        def session() -> boto3.Session:
-            return boto3.Session(key["AccessKeyId"], key["SecretAccessKey"])
+        def session() -> Session:
+            return local_session(AwsCredentials(key["AccessKeyId"], key["SecretAccessKey"]))
 
         self.users[name] = replace(
             self.root,

@@ -10,17 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
+from botocore.session import Session
 
 from devbridge import deploy as deployment
-from devbridge.cloud.session import Clients, Cloud
+from devbridge.cloud.session import Clients, Cloud, local_session
 from devbridge.deploy import Request, environment
 from devbridge.deploy.plan import Plan
 from devbridge.deploy.plan_text import lines
 from devbridge.deploy.remove import inventory, remove
 from devbridge.names import BIND_ROLE
+from devbridge.transport.base import AwsCredentials
 from tests.apps import IMPORTS, load
 from tests.integration.test_any_app_deploys import fast
 
@@ -56,8 +57,9 @@ def as_bound(cloud: Cloud, values: dict[str, str]) -> Cloud:
     sts = cloud.client("sts")
     given = sts.assume_role(RoleArn=values[BIND_ROLE], RoleSessionName="bound")["Credentials"]
 
-    def session() -> boto3.Session:
-        return boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    def session() -> Session:
+        key = AwsCredentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+        return local_session(key)
 
     return replace(cloud, clients=Clients(session, cloud.endpoint_url, cloud.region))
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import logging
-
 import pytest
 
 from devbridge import redaction
@@ -38,17 +36,6 @@ def test_what_is_too_short_to_be_secret_is_shown(value: str | None) -> None:
 def test_credentials_are_known_by_their_form(text: str) -> None:
     assert "5up3r53cr3t" not in redaction.redacted(text)
     assert redaction.HIDDEN in redaction.redacted(text)
-
-
-def test_records_and_their_tracebacks_are_redacted(caplog: pytest.LogCaptureFixture) -> None:
-    redaction.secret(VALUE)
-    try:
-        raise ValueError(VALUE)
-    except ValueError:
-        logging.getLogger("devbridge.test").exception("got %s", VALUE)
-    text = redaction.Formatter("%(message)s").format(caplog.records[-1])
-    assert "Traceback" in text
-    assert VALUE not in text
 
 
 def test_the_newest_values_are_remembered() -> None:

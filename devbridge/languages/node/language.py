@@ -1,4 +1,7 @@
-"""Node.js, as a language."""
+"""Node.js, as a language.
+
+What it does is imported when it is done: most apps have no TypeScript, and `dev` is to start soon.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,7 @@ from devbridge.constructs import App, Function, Job
 from devbridge.constructs.code import Code
 from devbridge.errors import DevbridgeError
 from devbridge.languages.base import Asking, Deployed, Fact, Packer, Packing, Workplace
-from devbridge.languages.node.broken import broken_asset
-from devbridge.languages.node.bundler import DevBundler
-from devbridge.languages.node.bundles import Bundles
-from devbridge.languages.node.declarations import declarations
 from devbridge.languages.node.deployed import DeployedNode
-from devbridge.languages.node.launcher import NodeLauncher
-from devbridge.languages.node.own_package import link
-from devbridge.languages.node.packing import NodePacker
-from devbridge.languages.node.tools import FoundNodes, facts
-from devbridge.languages.node.types import probe
 from devbridge.packing.zips import Asset
 from devbridge.types.model import JobTypes
 from devbridge.workers.base import Launcher
@@ -36,11 +30,16 @@ class Node:
 
     def packer(self, packing: Packing) -> Packer:
         """See `Language.packer`."""
+        from devbridge.languages.node.bundles import Bundles
+        from devbridge.languages.node.packing import NodePacker
+
         bundles = Bundles(os.environ, packing.cache)
         return NodePacker(bundles, local=packing.local, schemas=packing.schemas)
 
     def broken(self, function: Function, error: DevbridgeError) -> Asset:
         """See `Language.broken`."""
+        from devbridge.languages.node.broken import broken_asset
+
         return broken_asset(function, error)
 
     def environment(self, code: Code, packing: Packing) -> Mapping[str, str]:  # noqa: ARG002
@@ -49,6 +48,10 @@ class Node:
 
     def launcher(self, place: Workplace) -> Launcher:
         """See `Language.launcher`."""
+        from devbridge.languages.node.bundler import DevBundler
+        from devbridge.languages.node.launcher import NodeLauncher
+        from devbridge.languages.node.tools import FoundNodes
+
         told: set[str] = set()
         find = FoundNodes(os.environ)
 
@@ -75,6 +78,8 @@ class Node:
 
     def types(self, app: App, jobs: Iterable[Job], asking: Asking) -> Mapping[str, JobTypes]:
         """See `Language.types`: TypeScript is asked."""
+        from devbridge.languages.node.types import probe
+
         return probe(
             app,
             jobs,
@@ -85,13 +90,19 @@ class Node:
 
     def facts(self, app: App) -> list[Fact]:
         """See `Language.facts`: node, esbuild and npm."""
+        from devbridge.languages.node.tools import facts
+
         used = (code.runtime for code in app.of_type(Code) if code.language == NAME)
         return facts(os.environ, app.root, tuple(sorted(filter(None, used))))
 
     def set_up(self, app: App) -> str:
         """See `Language.set_up`: the link to devbridge's npm package."""
+        from devbridge.languages.node.own_package import link
+
         return link(app.root)
 
     def declarations(self, app: App, types: Mapping[str, JobTypes]) -> Mapping[str, str]:
         """See `Language.declarations`."""
+        from devbridge.languages.node.declarations import declarations
+
         return declarations(app, types)

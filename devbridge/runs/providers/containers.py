@@ -6,7 +6,7 @@ import json
 import re
 from typing import Final
 
-from devbridge.protocol.codec import is_id
+from devbridge.protocol.ids import is_id
 from devbridge.runs.model import State
 from devbridge.runs.providers.base import KILLED
 from runner.outcome import Failure

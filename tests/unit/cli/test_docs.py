@@ -12,7 +12,7 @@ import pytest
 
 from devbridge import errors
 from devbridge.cli import COMMANDS, main
-from devbridge.cli.common import EXIT_BROKEN_PIPE
+from devbridge.cli.reporting import EXIT_BROKEN_PIPE
 from devbridge.runs.base import RunRecord
 from devbridge.runs.model import State
 from devbridge.runs.text import as_json

@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import click
 import pytest
 from botocore.stub import Stubber
@@ -29,14 +28,14 @@ from devbridge.cli.doctor import (
     line,
 )
 from devbridge.cloud.last import remember
-from devbridge.cloud.session import Clients, Cloud
+from devbridge.cloud.session import Clients, Cloud, local_session
 from devbridge.config import Config, config_of
 from devbridge.constructs import App, Batch, Job
 from devbridge.constructs.app import loading
 from devbridge.emulator.ports import free_port
 from devbridge.errors import EXIT_ERROR, EXIT_OK
 from devbridge.interpreter import Interpreter
-from devbridge.transport.base import Endpoint
+from devbridge.transport.base import AwsCredentials, Endpoint
 
 MakeConfig = Callable[..., Config]
 APP = 'from devbridge import App\napp = App("demo")\n'
@@ -75,7 +74,7 @@ def cloud(principal: str = "arn:aws:iam::123456789012:user/jane") -> Cloud:
         account="123456789012",
         principal_arn=principal,
         profile=None,
-        clients=Clients(lambda: boto3.Session("AKIA", "secret"), None, "eu-west-1"),
+        clients=Clients(lambda: local_session(AwsCredentials("AKIA", "secret")), None, "eu-west-1"),
     )
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -10,19 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from devbridge import __version__, errors
-from devbridge.cli import COMMANDS, LazyGroup, main
-from devbridge.cli.common import EXIT_BROKEN_PIPE
+from devbridge.cli import COMMANDS, main
+from devbridge.cli.reporting import EXIT_BROKEN_PIPE
+from devbridge.config import Config
 from devbridge.errors import EXIT_NOT_WRITTEN
-
-
-def group_with(body: object) -> LazyGroup:
-    """The real group around one command that does `body`."""
-
-    class OneCommand(LazyGroup):
-        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
-            return click.Command(cmd_name, callback=body)  # type: ignore[arg-type]
-
-    return OneCommand("devbridge")
+from tests.unit.runs.books import Book
 
 
 def test_help_lists_every_command_with_its_line() -> None:
@@ -33,19 +24,41 @@ def test_help_lists_every_command_with_its_line() -> None:
         assert f" {name} {line}" in words
 
 
-def test_help_and_version_import_no_command_and_nothing_heavy() -> None:
+HEAVY = {
+    *("asyncio", "boto3", "botocore", "click.shell_completion", "devbridge.constructs"),
+    *("logging", "msgspec", "paho", "rich", "sqlite3", "subprocess", "troposphere", "watchfiles"),
+}
+
+
+def imported_by(*arguments: str, cwd: Path | None = None) -> set[str]:
+    """The modules that a command imports, in a process of its own."""
     code = (
-        "import sys; before = set(sys.modules); from devbridge.cli import main\n"
-        "main(['--help'], standalone_mode=False)\n"
-        "heavy = {'boto3', 'botocore', 'troposphere', 'msgspec', 'watchfiles', 'sqlite3', 'paho'}\n"
-        "print('HEAVY', sorted(heavy & (sys.modules.keys() - before)))\n"
-        "print('COMMANDS', sorted(m for m in sys.modules if m.startswith('devbridge.cli.')))\n"
+        "import sys\nbefore = set(sys.modules)\nfrom devbridge.cli import main\n"
+        f"main({list(arguments)!r}, standalone_mode=False)\n"
+        "print('\\n' + ' '.join(sys.modules.keys() - before))\n"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.splitlines()[-2:] == [
-        "HEAVY []",
-        "COMMANDS ['devbridge.cli.common', 'devbridge.cli.completing']",
-    ]
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=cwd
+    )
+    return set(run.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_import_no_command_and_nothing_heavy(option: str) -> None:
+    imported = imported_by(option)
+    assert not imported & (HEAVY | {"pathlib"})
+    ours = {name for name in imported if name.startswith("devbridge.cli.")}
+    assert ours == {"devbridge.cli.reporting"}
+
+
+def test_the_runs_of_dev_are_listed_without_anything_that_only_the_cloud_or_the_app_need(
+    config: Config,
+) -> None:
+    Book(config).ledger.close()
+    needs_sqlite = HEAVY - {"sqlite3", "click.shell_completion"}
+    imported = imported_by("jobs", "--stage", config.stage, cwd=config.root)
+    assert "devbridge.runs.ledger_reader" in imported
+    assert not imported & (needs_sqlite | {"devbridge.runs.stage", "devbridge.job"})
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -70,25 +83,6 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     result = CliRunner().invoke(main, ["dve"])
     assert result.exit_code == errors.EXIT_USAGE
     assert "no such command 'dve'; did you mean 'dev'?" in result.stderr
-
-
-def test_an_error_is_one_message_on_stderr_and_its_exit_code() -> None:
-    def fail() -> None:
-        raise errors.UnknownJob("no job 'x'", where="stage ann", remedy="use one of: y")
-
-    result = CliRunner().invoke(group_with(fail), ["any"])
-    assert result.exit_code == errors.EXIT_NOT_FOUND
-    assert result.stdout == ""
-    assert result.stderr == "error: no job 'x'\n  where: stage ann\n  to do: use one of: y\n"
-
-
-def test_an_interrupt_has_its_own_exit_code() -> None:
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    result = CliRunner().invoke(group_with(interrupt), ["any"])
-    assert result.exit_code == errors.EXIT_INTERRUPTED
-    assert result.stderr.strip() == "interrupted"
 
 
 TALKATIVE = (
@@ -139,23 +133,6 @@ def test_nothing_that_is_opened_takes_the_place_of_a_closed_stream(which: str) -
     closed = ["sh", "-c", f'exec "$@" {which}', "sh", sys.executable, "-c", THREE]
     run = subprocess.run(closed, stdout=subprocess.DEVNULL, check=False)
     assert run.returncode == 7
-
-
-def test_a_full_disk_is_not_taken_for_output_that_cannot_be_written() -> None:
-    def fail() -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    result = CliRunner().invoke(group_with(fail), ["any"])
-    assert result.exit_code == EXIT_NOT_WRITTEN
-    assert result.stderr.startswith("error: a file cannot be written: No space left on device\n")
-    assert "make room" in result.stderr
-
-
-def test_another_error_of_the_system_is_not_taken_for_one_of_the_output() -> None:
-    def fail() -> None:
-        raise PermissionError(errno.EACCES, "no")
-
-    assert isinstance(CliRunner().invoke(group_with(fail), ["any"]).exception, PermissionError)
 
 
 def test_a_reader_that_goes_away_is_no_error_message() -> None:

@@ -12,16 +12,16 @@ import botocore
 import pytest
 from botocore.loaders import JSONFileLoader
 
-from devbridge.cloud.models import TerseLoader
+from devbridge.cloud.models import LOADER
 
 SERVICES = ("cloudformation", "codebuild", "iam", "lambda", "logs", "s3", "sqs", "ssm", "sts")
 DATA = Path(botocore.__file__).parent / "data"
 # In a process of its own: the tests share what botocore has read.
 CLIENT = """
 import botocore.session
-from devbridge.cloud.models import TerseLoader
+from devbridge.cloud.models import LOADER
 session = botocore.session.Session()
-session.register_component("data_loader", TerseLoader())
+session.register_component("data_loader", LOADER)
 client = session.create_client("s3", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
 print(repr(client.meta.service_model.operation_model("PutObject").documentation))
 print(client.can_paginate("list_objects_v2"), "bucket_exists" in client.waiter_names)
@@ -46,7 +46,7 @@ def without(thing: Any) -> Any:
 def test_nothing_is_left_out_but_what_is_for_readers(service: str) -> None:
     file = str(max((DATA / service).iterdir()) / "service-2")
     told = JSONFileLoader().load_file(file)
-    assert TerseLoader().file_loader.load_file(file) == without(told)
+    assert LOADER.file_loader.load_file(file) == without(told)
     assert len(json.dumps(without(told))) < len(json.dumps(told)) * 0.7
 
 

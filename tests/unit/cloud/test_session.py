@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
@@ -29,11 +28,13 @@ from devbridge.transport.base import AwsCredentials, Endpoint
 
 MakeConfig = Callable[..., Config]
 
+KEY = AwsCredentials("AKIA", "secret", "token")
+
 
 @pytest.fixture
 def stubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Stubber]]:
     """Answers for the clients of a Cloud that is made without asking anybody."""
-    clients = Clients(lambda: boto3.Session("AKIA", "secret", "token"), None, "eu-west-1")
+    clients = Clients(lambda: local_session(KEY), None, "eu-west-1")
     monkeypatch.setattr(module, "Clients", lambda *args: clients)
     stubbers: dict[str, Stubber] = {}
 
@@ -56,7 +57,7 @@ def cloud() -> Cloud:
         account="123456789012",
         principal_arn="arn:aws:iam::123456789012:user/jane",
         profile=None,
-        clients=Clients(lambda: boto3.Session("AKIA", "secret", "token"), None, "eu-west-1"),
+        clients=Clients(lambda: local_session(KEY), None, "eu-west-1"),
     )
 
 
@@ -306,7 +307,7 @@ def test_a_profile_with_mfa_asks_for_one_code_however_many_sessions_there_are(
     keys = set()
     for _ in range(3):
         session = module._session("mfa")
-        providers = session._session.get_component("credential_provider")
+        providers = session.get_component("credential_provider")
         providers.get_provider("assume-role")._prompter = code
         credentials = session.get_credentials()
         assert credentials is not None

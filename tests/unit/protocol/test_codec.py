@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from devbridge.protocol import codec
 from devbridge.protocol.errors import Malformed, NewerVersion, ProtocolError, TooLarge
+from devbridge.protocol.ids import is_id
 from devbridge.protocol.messages import (
     VERSION,
     Abandoned,
@@ -166,7 +167,7 @@ def test_a_damaged_message_is_refused_or_is_another_message(
     if isinstance(other, Run):
         assert other.payload + (other.checkpoint or b"") == body
     for name in ("request_id", "stub_id", "job_id", "daemon_id", "aws_request_id"):
-        assert codec.is_id(getattr(other, name, codec.new_id()))
+        assert is_id(getattr(other, name, codec.new_id()))
 
 
 @given(MESSAGES)
@@ -276,7 +277,7 @@ def test_a_head_that_is_too_large_is_refused() -> None:
 def test_a_job_id_is_the_same_for_the_same_key_only() -> None:
     one = codec.job_id("app", "dev", "factorial", "key")
     assert one == codec.job_id("app", "dev", "factorial", "key")
-    assert codec.is_id(one)
+    assert is_id(one)
     others = {
         codec.job_id("app", "dev", "factorial", "key2"),
         codec.job_id("app", "dev", "factorialkey", ""),
@@ -290,7 +291,7 @@ def test_a_job_id_is_the_same_for_the_same_key_only() -> None:
 def test_new_ids_differ() -> None:
     ids = {codec.new_id() for _ in range(100)}
     assert len(ids) == 100
-    assert all(codec.is_id(each) for each in ids)
+    assert all(is_id(each) for each in ids)
 
 
 def test_characters_are_dumped_as_utf_8_which_is_what_the_limits_count() -> None:

@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from devbridge.protocol import codec, messages
+from devbridge.protocol.ids import is_id
 from devbridge.protocol.messages import (
     NOBODY,
     REJECT_UNKNOWN_JOB,
@@ -44,7 +45,7 @@ def test_every_request_names_who_is_to_answer_and_every_reply_what_it_answers() 
 
 
 def test_the_stub_that_nobody_is_has_an_id_like_any_other() -> None:
-    assert codec.is_id(NOBODY)
+    assert is_id(NOBODY)
     assert codec.new_id() != NOBODY
 
 

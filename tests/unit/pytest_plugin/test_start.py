@@ -102,6 +102,7 @@ def test_whatever_a_test_raises_the_stage_is_ended_and_its_connections_are_close
     closed: list[bool] = []
     cloud = SimpleNamespace(
         endpoint_url="http://127.0.0.1:1",
+        region="us-east-1",
         clients=SimpleNamespace(close=lambda: closed.append(True)),
     )
     running = SimpleNamespace(endpoint_url=cloud.endpoint_url)

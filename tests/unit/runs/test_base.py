@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from devbridge.errors import JobNotFinished, NotFound, UnknownJob, UnknownRun
-from devbridge.runs.base import RunRecord, Step, Wanted, shortened, told
+from devbridge.runs.base import (
+    RunRecord,
+    Step,
+    Wanted,
+    shortened,
+    told,
+)
 from devbridge.runs.model import State
 from devbridge.runs.waiting import EXIT_CODES, Clock, until_ended
 

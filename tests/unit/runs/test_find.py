@@ -61,13 +61,14 @@ class Stage:
         self, *, ledger: bool = True, is_deployed: bool = True, later: bool = False
     ) -> StageRuns:
         assert isinstance(self.live.store, LedgerStore)
-        assert isinstance(self.deployed.store, DeployedStore)
+        deployed = self.deployed.store
+        assert isinstance(deployed, DeployedStore)
         return StageRuns(
             live=self.live.store if ledger else None,
-            deployed=self.deployed.store,
+            deployed=lambda: deployed,
             invoker=self._invoker,
             is_deployed=is_deployed,
-            scheduled=self.scheduled,
+            scheduled=lambda: self.scheduled,
             takes_later=later,
         )
 

@@ -7,7 +7,7 @@ import pytest
 from devbridge.errors import UnknownJob, UnknownRun
 from devbridge.runs import cloudwatch, deployed
 from devbridge.runs.model import State
-from devbridge.runs.stage import POLL_LOCAL, DeployedStore, short_ids
+from devbridge.runs.stage import POLL_LOCAL, DeployedStore
 from tests.unit.codebuild import PROJECT
 
 from .worlds import StageWorld
@@ -98,10 +98,3 @@ def test_the_embedded_cloud_is_asked_more_often_than_aws(world: StageWorld) -> N
     world.there.endpoint_url = "http://127.0.0.1:4566"
     assert world.store.get(run.record.job_id).poll == POLL_LOCAL
     assert cloudwatch.SETTLE > 1
-
-
-def test_ids_are_shown_short_and_with_their_project_where_they_are_not_alone() -> None:
-    ids = [f"a:{UUID}", f"b:{UUID.replace('0001', '0002')}", "b:12345678-0"]
-    assert short_ids(ids, alone=True) == [UUID, UUID.replace("0001", "0002"), "12345678"]
-    assert short_ids(ids, alone=False)[2] == "b:12345678"
-    assert short_ids([], alone=True) == []

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from devbridge.errors import UnknownRun
-from devbridge.protocol import codec
+from devbridge.protocol.ids import is_id
 from devbridge.runs.scheduled import Schedules, Target
 from stub_lambda import events
 from stub_lambda.events import Context, Question, Refused, Start
@@ -75,7 +75,7 @@ class Runs:
     job: str = "factorial"
 
     def run_id(self, key: str) -> str:
-        uuid = key if codec.is_id(key) else uuid5(NAMESPACE_DNS, key)
+        uuid = key if is_id(key) else uuid5(NAMESPACE_DNS, key)
         return f"demo_ann_factorial:{uuid}"
 
     def start(self, start: Start, context: Context) -> dict[str, Any]:

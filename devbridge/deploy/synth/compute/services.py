@@ -22,7 +22,6 @@ from devbridge.deploy.synth.compute import containers
 from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.triggers.known import listening
 from devbridge.deploy.synth.triggers.queues import read_by_workers
-from runner.host.worker import BATCH, QUEUE
 
 SERVICE: Final = made(
     "AWS::ECS::Service",
@@ -56,6 +55,8 @@ def protects(stack: Stack) -> Json:
 def variables(stack: Stack, job: Job) -> Json:
     """What a task must know beside what a run does."""
     from troposphere import Join
+
+    from runner.host.worker import BATCH, QUEUE  # with a server, which only tasks need
 
     queue, _, batch = read_by_workers(stack, job)
     return {
