@@ -249,7 +249,7 @@ class Standbys:
             wanted = min(wanted, int(now >= self._short_until))
         job.crowded = None
         for _ in range(wanted):
-            if job.waiting and (crowded := self._crowded(now)):
+            if len(job.waiting) > len(aged) and (crowded := self._crowded(now)):
                 job.crowded = crowded
                 break
             effects.append(self._launch(name, job, now))

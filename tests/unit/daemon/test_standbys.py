@@ -89,6 +89,13 @@ def test_the_first_worker_of_a_job_is_started_however_many_load() -> None:
     assert {e.job for e in only(desk.seen, Launch)} == {"a", "b", "c"}
 
 
+def test_standbys_that_have_aged_have_successors_however_many_load() -> None:
+    desk = Desk("a", "b", starts=1)
+    desk(*(StandbyReady(launch.worker_id) for launch in only(desk.seen, Launch)))
+    aged = desk(Tick(), after=MAX_AGE)
+    assert {e.job for e in only(aged, Launch)} == {"a", "b"}
+
+
 def test_a_run_waits_until_its_standby_is_ready() -> None:
     desk = Desk()
     assert desk(Requested("r1", "a")) == []
