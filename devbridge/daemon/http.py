@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server on 127.0.0.1: llhttp's parser over asyncio's transports.
+"""A small HTTP/1.1 server on 127.0.0.1: h11's protocol over asyncio's transports.
 
 One request at a time on each connection, whole bodies, and an answer that may come much later, or
 piece by piece.
@@ -11,29 +11,46 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Final
 
-from devbridge.daemon.http_requests import (
-    MAX_HEAD,
-    Continue,
-    Endless,
-    Gate,
-    Refusal,
-    Request,
-    Requests,
-    Whole,
-)
-
-__all__ = ["Exchange", "HttpServer", "Refusal", "Request"]
+import h11
 
 log = logging.getLogger(__name__)
 
+MAX_HEAD: Final = 16 * 1024
+"""Bytes that a request's first line and headers may have."""
+MAX_DISCARDED: Final = 256 * 1024 * 1024
+"""Bytes of an oversized body that are read away, so that the peer is able to hear the answer."""
 REQUEST_TIMEOUT: Final = 60.0
 """Seconds in which a request must have come, from its first byte, or from the connection's start,
 to its last byte. A connection that rests after an answer may rest for ever: a job takes hours."""
 MAX_STRANGERS: Final = 64
 """Connections that have not made a whole request yet; with one more, the oldest is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A whole request. `headers` have lower-case names."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    too_large: bool = False
+    """The body was over the limit; it was read away, and `body` is empty."""
+    query: str = ""
+    """What follows the path, without its question mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a request is answered with that is not let in; its connection is closed then."""
+
+    status: HTTPStatus
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Exchange:
@@ -97,6 +114,7 @@ class Exchange:
 
 
 Handler = Callable[[Request, Exchange], None]
+Gate = Callable[[Request], Refusal | None]
 
 
 class HttpServer:
@@ -145,13 +163,13 @@ class HttpServer:
 class _Connection(asyncio.Protocol):
     def __init__(self, server: HttpServer) -> None:
         self._server = server
-        self._requests = Requests(server.gate, server.methods, server.max_body)
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
-        self._unread = b""
-        """What came while the peer should have waited for its answer."""
-        self._stays = self._chunked = True
-        """After the answer; and, if that comes in pieces, each says how long it is."""
+        self._head: Request | None = None
+        """Of the request that comes, once that is whole."""
+        self._body = bytearray()
+        self._size = 0
         self._patience: asyncio.TimerHandle | None = None
         self._gathered: list[bytes] | None = None
         """While requests are read: the answers to them, which go out together."""
@@ -207,20 +225,33 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        self._unread += data
+        try:
+            self._http.receive_data(data)
+        except h11.RemoteProtocolError as error:
+            self._refuse(error)
+            return
         if self._exchange is None and self._takes:
             self._advance()
-        elif len(self._unread) > MAX_HEAD:
+        elif len(self._http.trailing_data[0]) > MAX_HEAD:
             self.abort()  # it sends without end instead of waiting for its answer
 
     def _advance(self) -> None:
         self._gathered = []
         try:
             self._read()
+        except h11.RemoteProtocolError as error:
+            self._refuse(error)
         finally:
             self._send_gathered()
-        if self._transport is not None and self._exchange is None and self._requests.under_way:
+        if self._transport is not None and self._has_begun:
             self._expect()
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether a part of a request has come."""
+        if self._exchange is not None:
+            return False
+        return bool(self._http.trailing_data[0]) or self._http.their_state is h11.SEND_BODY
 
     def _write(self, data: bytes) -> None:
         if self._gathered is not None:
@@ -239,28 +270,61 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
     def _read(self) -> None:
-        while self._exchange is None and self._takes:
-            if self._transport is None or self._transport.is_closing():
-                return
-            match self._requests.next():
-                case Refusal() as refusal:
-                    self._hang_up_with(refusal)
-                case Whole(request, stays, chunked):
-                    self._stays, self._chunked = stays, chunked
-                    self._dispatch(request)
-                case Continue():
-                    self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
-                case Endless():
-                    self.abort()
-                case None if self._unread:
-                    data, self._unread = self._unread, b""
-                    self._requests.feed(data)
-                case None:
+        while self._exchange is None and self._takes and self._transport is not None:
+            event = self._http.next_event()
+            match event:
+                case h11.Request():
+                    self._size = 0
+                    self._body.clear()
+                    if not self._begin(event):
+                        return
+                case h11.Data():
+                    self._size += len(event.data)
+                    if self._size <= self._server.max_body:
+                        self._body += event.data
+                    elif self._size > MAX_DISCARDED:
+                        self.abort()
+                        return
+                case h11.EndOfMessage():
+                    self._dispatch()
+                case h11.ConnectionClosed():
+                    self._close()
+                    return
+                case _:  # NEED_DATA, PAUSED
                     return
 
-    def _dispatch(self, request: Request) -> None:
+    def _begin(self, request: h11.Request) -> bool:
+        """Whether the request may go on."""
+        if request.method not in self._server.methods:
+            # HEAD allows no body
+            self._hang_up_with(Refusal(HTTPStatus.METHOD_NOT_ALLOWED, b""))
+            return False
+        # h11 looks at the size of a head only while it is not whole.
+        fields = sum(len(name) + len(value) for name, value in request.headers)
+        if len(request.target) + fields > MAX_HEAD:
+            self._hang_up_with(Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, b"{}"))
+            return False
+        path, _, query = request.target.decode("ascii").partition("?")
+        headers = {name.decode("ascii"): text.decode("latin-1") for name, text in request.headers}
+        method = request.method.decode("ascii")
+        self._head = Request(method, path, headers, body=b"", query=query)
+        refusal = self._server.gate(self._head)
+        if refusal is not None:
+            self._hang_up_with(refusal)
+            return False
+        if self._transport is not None and self._http.they_are_waiting_for_100_continue:
+            going_on = h11.InformationalResponse(status_code=100, headers=[])
+            self._write(self._http.send(going_on) or b"")
+        return True
+
+    def _dispatch(self) -> None:
         self._expect_no_more()
         self._server.strangers.pop(self, None)
+        assert self._head is not None  # noqa: S101 - h11 gives a Request before its end
+        too_large = self._size > self._server.max_body
+        body = b"" if too_large else bytes(self._body)
+        request = replace(self._head, body=body, too_large=too_large)
+        self._body.clear()
         exchange = self._exchange = Exchange(self)
         try:
             self._server.handler(request, exchange)
@@ -269,53 +333,58 @@ class _Connection(asyncio.Protocol):
             exchange.answer(HTTPStatus.INTERNAL_SERVER_ERROR, b'{"errorType":"InternalError"}')
 
     def send(self, status: HTTPStatus, body: bytes, headers: Mapping[str, str]) -> None:
-        fields = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
-        self._send(self._answer(status, fields) + body)
-        self._next_request()
+        self._exchange = None
+        if self._transport is not None:
+            self._send(_head(status, body, headers), h11.Data(data=body), h11.EndOfMessage())
+            self._next_request()
 
     def begin(self, headers: Mapping[str, str]) -> None:
-        self._stays = self._stays and self._chunked
-        coding = {"Transfer-Encoding": "chunked"} if self._chunked else {}
-        self._send(self._answer(HTTPStatus.OK, {**headers, **coding}))
+        self._send(h11.Response(status_code=HTTPStatus.OK, headers=[*headers.items()]))
 
     def write(self, data: bytes) -> None:
-        if data:  # a piece without anything would be the last one
-            self._send(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        self._send(h11.Data(data=data))
 
     @property
     def unsent(self) -> int:
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def end(self) -> None:
-        self._send(b"0\r\n\r\n" if self._chunked else b"")
-        self._next_request()
+        self._exchange = None
+        if self._transport is not None:
+            self._send(h11.EndOfMessage())
+            self._next_request()
 
-    def _answer(self, status: HTTPStatus, headers: Mapping[str, str]) -> bytes:
-        """The head of an answer.
-
-        Raises:
-            ValueError: a header has what no header may have.
-        """
-        fields = headers if self._stays else {**headers, "Connection": "close"}
-        lines = [f"HTTP/1.1 {status:d} {status.phrase}"]
-        lines += [f"{name}: {text}" for name, text in fields.items()]
-        if not all(map(str.isprintable, lines)):
-            raise ValueError("a header has a character that ends it")
-        return "\r\n".join([*lines, "\r\n"]).encode("ascii")
-
-    def _send(self, data: bytes) -> None:
+    def _send(self, *parts: h11.Event) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._write(data)
+            self._write(b"".join(self._http.send(part) or b"" for part in parts))
 
     def _next_request(self) -> None:
-        self._exchange = None
-        if self._transport is None:
-            return
-        if not self._stays:
+        if self._http.our_state is h11.MUST_CLOSE:
             self._close()
-        elif self._gathered is None and (self._requests.waiting or self._unread):
-            asyncio.get_running_loop().call_soon(self._advance)
+        elif self._http.their_state is h11.DONE:
+            self._http.start_next_cycle()
+            if self._gathered is None and self._http.trailing_data[0]:
+                asyncio.get_running_loop().call_soon(self._advance)
+
+    def _refuse(self, error: h11.RemoteProtocolError) -> None:
+        # Not its text: that quotes the request, and the path has a token in it.
+        hint = error.error_status_hint
+        log.info("malformed request (%d)", hint)
+        status = HTTPStatus(hint) if 400 <= hint < 500 else HTTPStatus.BAD_REQUEST
+        self._hang_up_with(Refusal(status, b'{"errorType":"InvalidRequest"}'))
 
     def _hang_up_with(self, refusal: Refusal) -> None:
-        self._stays = False
-        self.send(refusal.status, refusal.body, refusal.headers)
+        if self._transport is None:
+            return
+        if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            headers = {**refusal.headers, "Connection": "close"}
+            head = _head(refusal.status, refusal.body, headers)
+            self._send(head, h11.Data(data=refusal.body), h11.EndOfMessage())
+        self._close()
+
+
+def _head(status: HTTPStatus, body: bytes, headers: Mapping[str, str]) -> h11.Response:
+    fields = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
+    return h11.Response(
+        status_code=status, headers=[*fields.items()], reason=status.phrase.encode()
+    )

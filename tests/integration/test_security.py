@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devbridge.daemon import http, http_requests
+from devbridge.daemon import http
 from devbridge.daemon.runtime_api import RuntimeApi
 from runner.invocation import MAX_BODY, Invocation
 from tests.e2e.dev_process import DevProcess, run, run_line
@@ -198,7 +198,7 @@ async def test_two_hosts_are_malformed(api: Api) -> None:
 # --- sizes and times ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [http_requests.MAX_HEAD, 300_000])
+@pytest.mark.parametrize("size", [http.MAX_HEAD, 300_000])
 async def test_headers_over_the_limit_are_refused(api: Api, size: int) -> None:
     answer = await api.ask(f"/{TOKEN}/{NEXT}", headers="X: " + "x" * size + "\r\n")
     assert answer[:12] in (b"HTTP/1.1 431", b"")

@@ -7,9 +7,8 @@ from unittest.mock import ANY
 
 import pytest
 
-from devbridge.daemon import http, http_requests
-from devbridge.daemon.http import Exchange, HttpServer, Refusal, Request
-from devbridge.daemon.http_requests import MAX_HEAD
+from devbridge.daemon import http
+from devbridge.daemon.http import MAX_HEAD, Exchange, HttpServer, Refusal, Request
 
 DEADLINE = 30.0
 OK = b'{"ok":true}'
@@ -192,7 +191,7 @@ async def test_a_body_over_the_limit_is_read_away_and_the_connection_stays(
 async def test_a_body_without_end_is_hung_up_on(
     desk: Desk, peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_requests, "MAX_DISCARDED", 1000)
+    monkeypatch.setattr(http, "MAX_DISCARDED", 1000)
     peer.send("POST /", b"x" * 1001)
     assert await peer.closed()
     assert desk.requests.empty()
@@ -314,37 +313,6 @@ async def test_who_hangs_up_while_pieces_come_is_told_of(desk: Desk, peer: Peer)
     exchange.end()
     assert exchange.hung_up
     assert exchange.unsent == 0
-
-
-async def test_an_earlier_version_gets_an_answer_in_pieces_until_its_end(
-    desk: Desk, peer: Peer
-) -> None:
-    peer.writer.write(b"GET / HTTP/1.0\r\n\r\n")
-    _, exchange = await desk.next()
-    exchange.begin({"X": "1"})
-    exchange.write(b"one")
-    exchange.write(b"")
-    exchange.end()
-    head, body = (await peer.reader.read()).split(b"\r\n\r\n")
-    assert head == b"HTTP/1.1 200 OK\r\nX: 1\r\nConnection: close"
-    assert body == b"one"
-
-
-async def test_a_header_that_would_be_two_is_never_sent(desk: Desk, peer: Peer) -> None:
-    peer.send("GET /")
-    _, exchange = await desk.next()
-    with pytest.raises(ValueError, match="ends it"):
-        exchange.answer(HTTPStatus.OK, OK, {"X": "1\r\nSet-Cookie: 2"})
-
-
-async def test_who_waits_to_be_asked_for_the_body_is_asked(desk: Desk, peer: Peer) -> None:
-    peer.writer.write(
-        b"POST / HTTP/1.1\r\nHost: here\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
-    )
-    assert await peer.line() == b"HTTP/1.1 100 Continue\r\n"
-    peer.writer.write(b"{}")
-    request, _ = await desk.next()
-    assert request.body == b"{}"
 
 
 async def test_a_refusal_has_its_status_and_its_headers() -> None:
