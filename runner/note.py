@@ -41,7 +41,7 @@ class Note:
     """One module: what it is, what it was made from, and what making it did."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name = _plain(name)
         self.module: Any = None
         self.base = False
         """A fresh worker has it at its beginning."""
@@ -62,10 +62,16 @@ class Note:
 
     def facts(self) -> Facts:
         """What a fork asks before it hands the module out."""
-        read = {str(key): value and str(value) for key, value in self.read.items()}
+        read = {_plain(key): value and _plain(value) for key, value in self.read.items()}
         loggers = bool(self.loggers) and self.name != "logging"
-        rest = self.read_all, self.warned, loggers, self.file, self.entry
-        return Facts(self.name, tuple(self.missing), read, *rest)
+        file = self.file and (_plain(self.file[0]), *self.file[1:])
+        rest = self.read_all, self.warned, loggers, file, self.entry
+        return Facts(self.name, tuple(map(_plain, self.missing)), read, *rest)
+
+
+def _plain(text: str) -> str:
+    """The same text, where it is of a subclass: of those ``str`` may make something else."""
+    return str.__str__(text)
 
 
 def is_compiled(file: str) -> bool:
@@ -107,10 +113,11 @@ def touched(notes: Iterable[Note]) -> str | None:
     return None
 
 
-def replaced(hidden: Iterable[Facts]) -> str | None:
-    """What would be imported, had nothing been put in its place, in words."""
+def replaced(hidden: Iterable[Facts], modules: Mapping[str, Any]) -> str | None:
+    """What would be imported, had nothing been put in its place, in words. `modules` are those
+    that would be handed out, by name."""
     for facts in hidden:
-        if facts.name in sys.modules:
+        if sys.modules.get(facts.name, modules[facts.name]) is not modules[facts.name]:
             return f"{facts.name} was replaced in sys.modules"
         if not facts.has_loggers:
             continue

@@ -148,7 +148,7 @@ class Shelf:
             if note is None:
                 continue
             if complete:
-                found[name] = None
+                found[note.name] = None
             elif name not in begun:
                 begun.add(name)
                 todo.append((name, True))
@@ -164,7 +164,7 @@ class Shelf:
         if self.stale is None:
             what = (
                 self._hooked()
-                or replaced(hidden)
+                or replaced(hidden, self._modules)
                 or self._surroundings(hidden)
                 or self._hiding(hidden)
                 or self._touched(dict.fromkeys(seen))

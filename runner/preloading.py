@@ -67,7 +67,8 @@ class Notes:
     def note(self, name: str) -> Note:
         """The note of a module, which is begun if there is none."""
         if name not in self.notes:
-            self.notes[name] = Note(name)
+            note = Note(name)
+            self.notes[note.name] = note
         return self.notes[name]
 
     def _now(self) -> Note | None:
@@ -189,6 +190,7 @@ class Notes:
         self._warnings.filters[:] = self._filters
         getattr(self._warnings, "_filters_mutated", lambda: None)()
         self._forget_finalizers()
+        _forget_levels()
         loggers().clear()
         for name, module in list(sys.modules.items()):
             note = self.note(name)
@@ -229,6 +231,12 @@ class Notes:
             finalize: Any = weakref.finalize
             finalize._registry.clear()
             finalize._registered_with_atexit = False
+
+
+def _forget_levels() -> None:
+    """What loggers have found to be enabled: nobody clears that while they are out of sight."""
+    if (logging := sys.modules.get("logging")) is not None:
+        logging.root.manager._clear_cache()
 
 
 class _Watched:

@@ -17,6 +17,8 @@ import sys
 from typing import Any
 
 PREFIX = "botocore.data:"
+_DEBUG = 10
+"""logging.DEBUG"""
 
 _files: dict[str, tuple[tuple[int, int] | None, Any]] = {}
 _services: dict[tuple[tuple[tuple[str, int], ...], str], list[str]] = {}
@@ -78,10 +80,16 @@ def _keep_handlers() -> None:
     handlers: Any = importlib.import_module("botocore.handlers")
     then = list(handlers.BUILTIN_HANDLERS)
     kept = {"": cls()._events}
+    # In a zygote only: workers have no use for it.
+    from runner.versions import Versions, namespace_of
+
+    owners = (cls, hooks.EventAliaser, hooks.HierarchicalEmitter, hooks.BaseEventHooks)
 
     @functools.wraps(register)
     def register_builtin_handlers(self: Any, events: Any) -> None:
         may = _forked and type(self) is cls and events is self._events and _is_blank(self, hooks)
+        # Whoever has patched how handlers are registered, or logs it, has it done.
+        may = may and unpatched.are_same() and not hooks.logger.isEnabledFor(_DEBUG)
         # Libraries that watch botocore, or play its part in tests, add to the list.
         ours = kept.pop("", None) if may and then == handlers.BUILTIN_HANDLERS else None
         if ours is None:
@@ -91,6 +99,7 @@ def _keep_handlers() -> None:
         events._alias_name_cache.update(ours._alias_name_cache)
 
     cls._register_builtin_handlers = register_builtin_handlers
+    unpatched = Versions(map(namespace_of, owners))
 
 
 def _is_blank(session: Any, hooks: Any) -> bool:

@@ -23,12 +23,14 @@ class _Terse(JSONFileLoader):
             return json.load(file, object_pairs_hook=_without_documentation)
 
 
-class _TerseLoader(Loader):
+class TerseLoader(Loader):
+    """For a session that is not ours alone: boto3 adds its own folder to it."""
+
     FILE_LOADER_CLASS = _Terse
 
 
-LOADER: Final = _TerseLoader()
-"""For any session: ``session.register_component("data_loader", LOADER)``."""
+LOADER: Final = TerseLoader()
+"""For any session of botocore's: ``session.register_component("data_loader", LOADER)``."""
 
 
 def load_ahead(*services: str) -> None:

@@ -87,8 +87,8 @@ class Gate:
             headers = {"Set-Cookie": cookie}
         elif not self._knows(request.headers.get("cookie", "")):
             return _nobody(request.path)
-        # Two slashes would be another host.
-        to = "/" + request.path.lstrip("/")
+        # Two slashes would be another host; for browsers these are slashes, too.
+        to = "/" + request.path.lstrip("/\\")
         return Refusal(HTTPStatus.SEE_OTHER, b"", {**HEADERS, **headers, "Location": to})
 
     def _knows(self, cookies: str) -> bool:

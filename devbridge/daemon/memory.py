@@ -20,9 +20,11 @@ from devbridge.runs.model import CodeSpec, Exit
 from runner import outcome
 from runner.outcome import Failure
 
-FORGET_AGAIN: Final = 1.0
+FORGET_AGAIN: Final = 0.1
 """Seconds between two looks at what is nobody's: the kernel counts all that it counts for each of
-them, and in a burst some hundred runs begin a second."""
+them, and in a burst some hundred runs begin a second. A run that has just begun, and is killed for
+another reason, can be taken for one that had no memory left, if somebody else had none just before.
+"""
 _VMSTAT: Final = Path("/proc/vmstat")
 _OWN_GROUP: Final = Path("/proc/self/cgroup")
 _GROUPS: Final = Path("/sys/fs/cgroup")
@@ -65,7 +67,7 @@ class OomKills:
         return True
 
     def forget(self) -> None:
-        """What was killed until now was nobody's worker; looked at once a second at most."""
+        """What was killed until now was nobody's worker; looked at every `FORGET_AGAIN` at most."""
         if (now := self._clock()) >= self._forgot + FORGET_AGAIN:
             self._forgot, self._claimed = now, self._count()
 

@@ -47,7 +47,7 @@ def develop(
     """
     began = time.monotonic()
     app = load_app(config.root, config.stage, lenient=True, slow=voice)
-    threading.Thread(target=_get_ahead, name="ahead", daemon=True).start()
+    threading.Thread(target=_get_ahead, name="import-ahead", daemon=True).start()
     verify_interpreter(config.python)
     if config.debug is not None:
         require_debuggers(app, config.python)

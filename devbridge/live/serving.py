@@ -68,7 +68,7 @@ def deploy_and_serve(
     """
     cloud = connect(config, embedded.running.endpoint_url if embedded else config.endpoint)
     if embedded is not None:  # it imports a service when that is first asked: beside our own work
-        threading.Thread(target=_ask_ahead, args=(cloud,), name="ahead", daemon=True).start()
+        threading.Thread(target=_ask_ahead, args=(cloud,), name="ask-ahead", daemon=True).start()
     ask_first(app, cloud, config, voice, yes=yes)
     schemas = types.result()
     consent = Consent(cloud, voice, yes=yes)

@@ -15,6 +15,7 @@ import boto3
 from botocore.session import Session
 
 from devbridge.cloud import keys
+from devbridge.cloud.models import TerseLoader
 from devbridge.cloud.session import Clients, Cloud, client_config, local_session
 from devbridge.config import Config
 from devbridge.constructs import App, Job
@@ -227,6 +228,7 @@ class Stage:
     def _session_of_boto3(self) -> Session:
         """One whose clients have what boto3 adds, such as `upload_file`."""
         session = local_session(keys.of_endpoint(self.endpoint_url, self._config.cloud_dir))
+        session.register_component("data_loader", TerseLoader())
         boto3.Session(botocore_session=session)
         return session
 

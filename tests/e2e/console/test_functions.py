@@ -131,8 +131,8 @@ def test_a_failed_run_is_edited_and_replayed(console: Console, invoke: Invoke) -
     page.keyboard.press("Control+Enter")
     page.wait_for_url(lambda url: "/runs/" in url and failed not in url)
     page.locator(".run-bar .s-SUCCEEDED").wait_for()
-    page.keyboard.press("r")
     again = page.url
+    page.keyboard.press("r")
     page.wait_for_url(lambda url: "/runs/" in url and url != again)
 
 

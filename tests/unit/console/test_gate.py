@@ -137,8 +137,9 @@ def test_a_link_opens_once_and_leaves_its_token_behind(visitor: Visitor) -> None
     assert "Set-Cookie" not in again.headers
 
 
-def test_a_link_leads_to_no_other_host(visitor: Visitor) -> None:
-    opened = visitor.ask(visitor.keys.link("//evil.example/x").removeprefix(HERE), cookie=None)
+@pytest.mark.parametrize("path", ["//evil.example/x", "/\\evil.example/x", "/\\/evil.example/x"])
+def test_a_link_leads_to_no_other_host(visitor: Visitor, path: str) -> None:
+    opened = visitor.ask(visitor.keys.link(path).removeprefix(HERE), cookie=None)
     assert opened is not None
     assert opened.headers["Location"] == "/evil.example/x"
 

@@ -35,7 +35,7 @@ def test_kills_before_a_run_are_not_its_own(tmp_path: Path) -> None:
     assert not kills.claim()
 
 
-def test_what_is_nobodys_is_looked_at_once_a_second_however_many_runs_begin(
+def test_what_is_nobodys_is_looked_at_seldom_however_many_runs_begin(
     tmp_path: Path,
 ) -> None:
     source, now = tmp_path / "memory.events", [100.0]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import enum
 import logging
 import os
 import sys
@@ -21,6 +22,7 @@ from runner.note import (
     stale,
     touched,
 )
+from runner.packed import pack, unpack
 
 SOURCE = """
 import enum, types
@@ -108,9 +110,27 @@ def test_a_module_whose_place_is_taken_is_named(
     note: Note, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "noted_module", ModuleType("noted_module"))
-    assert replaced([note.facts()]) == "noted_module was replaced in sys.modules"
+    modules = {note.name: note.module}
+    assert replaced([note.facts()], modules) == "noted_module was replaced in sys.modules"
+    monkeypatch.setitem(sys.modules, "noted_module", note.module)
+    assert replaced([note.facts()], modules) is None, "it is on its way already"
     monkeypatch.delitem(sys.modules, "noted_module")
-    assert replaced([note.facts()]) is None, "one that is not there yet is in nobody's place"
+    assert replaced([note.facts()], modules) is None, "who is not there is in nobody's place"
+
+
+class Variable(str, enum.Enum):  # noqa: UP042 - that one is its text
+    MODE = "NOTED_MODE"
+
+
+def test_names_of_a_class_of_their_own_are_noted_as_they_are() -> None:
+    note = Note(Variable.MODE)
+    note.read = {Variable.MODE: Variable.MODE, "UNSET": None}
+    note.missing = {Variable.MODE: None}
+    note.file = (Variable.MODE, 1, 2)
+    facts = unpack(pack(tuple(note.facts())))
+    read = {"NOTED_MODE": "NOTED_MODE", "UNSET": None}
+    file = ("NOTED_MODE", 1, 2)
+    assert facts == ("NOTED_MODE", ("NOTED_MODE",), read, False, False, False, file, None)
 
 
 def test_a_module_of_an_unusual_kind_is_compared_as_a_whole(
@@ -152,9 +172,10 @@ def test_a_class_of_loggers_that_was_set_concerns_who_has_loggers(
 ) -> None:
     monkeypatch.delitem(sys.modules, note.name)
     monkeypatch.setattr(logging.root.manager, "loggerClass", logging.Logger)
-    assert replaced([note.facts()]) is None
+    modules = {note.name: note.module}
+    assert replaced([note.facts()], modules) is None
     note.loggers = {"a": logging.Logger("a")}
-    assert replaced([note.facts()]) == "the class of loggers was set"
+    assert replaced([note.facts()], modules) == "the class of loggers was set"
     note.name = "logging"
     assert not note.facts().has_loggers
 

@@ -37,6 +37,7 @@ told = {
         "at_exit": [[each[0].__name__, list(each[1]), each[2]] for each in note.at_exit],
         "filters": [item[0][0] for item in note.filters],
         "loggers": list(note.loggers),
+        "levels": [each._cache for each in note.loggers.values()],
         "visible": name in shelf.visible,
         "base": note.base,
         "bound": note.bound,
@@ -71,7 +72,7 @@ except ImportError:
     pass
 def goodbye(*args, **kwargs): ...
 atexit.register(goodbye, 1, a=2)
-logging.getLogger("first.logger")
+logging.getLogger("first.logger").debug("nobody wants to know")
 warnings.filterwarnings("ignore", message="x")
 """
 
@@ -125,6 +126,7 @@ def test_what_it_did_to_the_process_is_written_down_and_undone(preloaded: Any) -
     assert (told["first"]["warned"], told["second.inner"]["warned"]) == (False, True)
     assert preloaded["filters_as_before"]
     assert preloaded["loggers"] == []
+    assert told["first"]["levels"] == [{}], "whoever wants to know sets a level in the fork"
 
 
 def test_what_a_fresh_worker_would_not_have_is_out_of_sight(preloaded: Any) -> None:

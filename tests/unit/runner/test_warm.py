@@ -3,6 +3,8 @@ have those of the handlers of events."""
 
 from __future__ import annotations
 
+import functools
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -13,7 +15,7 @@ from typing import Any
 import botocore.handlers
 import botocore.session
 import pytest
-from botocore.hooks import HierarchicalEmitter
+from botocore.hooks import EventAliaser, HierarchicalEmitter
 
 from runner import warm
 
@@ -225,6 +227,21 @@ def test_the_first_session_gets_the_handlers_that_are_there_and_the_next_its_own
     assert registered == [second]
     assert handled(first) == handled(second)
     assert first._events._emitter._handlers is not second._events._emitter._handlers
+
+
+@pytest.mark.parametrize("owner", [botocore.session.Session, EventAliaser, HierarchicalEmitter])
+def test_who_has_patched_how_handlers_are_registered_is_asked(
+    owner: Any, registered: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, "register", functools.partialmethod(owner.register))
+    assert registered == [botocore.session.Session()]
+
+
+def test_who_wants_to_read_how_handlers_are_registered_can(
+    registered: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "botocore.hooks")
+    assert registered == [botocore.session.Session()]
 
 
 def _seen(**_: object) -> None: ...
