@@ -101,7 +101,7 @@ class Stage:
 
     def resource(self, service: str) -> Any:
         """A boto3 resource of a service (``"dynamodb"``), with all permissions on this cloud."""
-        made: Any = boto3.Session(botocore_session=self._session_of_boto3()).resource(  # type: ignore[call-overload]
+        made: Any = boto3.Session(botocore_session=self._own_session()).resource(  # type: ignore[call-overload]
             service,
             region_name=self._cloud.region,
             endpoint_url=self.endpoint_url,
@@ -225,10 +225,14 @@ class Stage:
         for each in self._resources:
             each.meta.client.close()
 
-    def _session_of_boto3(self) -> Session:
-        """One whose clients have what boto3 adds, such as `upload_file`."""
+    def _own_session(self) -> Session:
         session = local_session(keys.of_endpoint(self.endpoint_url, self._config.cloud_dir))
         session.register_component("data_loader", TerseLoader())
+        return session
+
+    def _session_of_boto3(self) -> Session:
+        """One whose clients have what boto3 adds, such as `upload_file`."""
+        session = self._own_session()
         boto3.Session(botocore_session=session)
         return session
 

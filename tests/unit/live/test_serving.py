@@ -82,6 +82,14 @@ class Serving:
     def __call__(self) -> asyncio.Task[None]:
         return asyncio.create_task(serve(self.deployer, self.good, 0.0, self.embedded))
 
+    async def is_interrupted_when_it_shows(self, *texts: str) -> None:
+        task = self()
+        self.daemon.ready.set()
+        for text in texts:
+            await self.shows(text)
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.wait_for(task, DEADLINE)
+
     async def shows(self, text: str) -> None:
         async with asyncio.timeout(DEADLINE):
             while text not in self.screen.read_text():  # noqa: ASYNC110 - a thread writes it
@@ -106,12 +114,7 @@ async def serving(
 
 
 async def test_when_all_is_ready_the_terminal_says_what_there_is(serving: Serving) -> None:
-    task = serving()
-    serving.daemon.ready.set()
-    await serving.shows("MainUrl      http://x\nReady in ")
-    await serving.shows("s: a.\n")
-    os.kill(os.getpid(), signal.SIGINT)
-    await asyncio.wait_for(task, DEADLINE)
+    await serving.is_interrupted_when_it_shows("MainUrl      http://x\nReady in ", "s: a.\n")
 
 
 async def test_so_it_does_of_functions_that_are_live(serving: Serving) -> None:
@@ -119,11 +122,7 @@ async def test_so_it_does_of_functions_that_are_live(serving: Serving) -> None:
         serving.good, deployed=replace(serving.good.deployed, functions={"b": Mock(), "c": Mock()})
     )
     serving.daemon.broken = ["c"]
-    task = serving()
-    serving.daemon.ready.set()
-    await serving.shows("s: a, b. Broken: c.\n")
-    os.kill(os.getpid(), signal.SIGINT)
-    await asyncio.wait_for(task, DEADLINE)
+    await serving.is_interrupted_when_it_shows("s: a, b. Broken: c.\n")
 
 
 @pytest.mark.parametrize(
@@ -140,22 +139,14 @@ async def test_where_older_code_stands_in_from_now_on_that_is_said(
     if cloud is not None:
         serving.embedded = SimpleNamespace(failure=lambda: None, running=cloud)
     serving.daemon.undeployed = ["api-start"]
-    task = serving()
-    serving.daemon.ready.set()
-    await serving.shows("Ready in ")
-    os.kill(os.getpid(), signal.SIGINT)
-    await asyncio.wait_for(task, DEADLINE)
+    await serving.is_interrupted_when_it_shows("Ready in ")
     assert ("older than your last saves: api-start;" in serving.screen.read_text()) == said
 
 
 async def test_jobs_that_cannot_be_loaded_are_not_ready(serving: Serving) -> None:
     serving.daemon.broken = ["a"]
     serving.deployer.unloaded("a", lambda: pytest.fail("the daemon has said it"))
-    task = serving()
-    serving.daemon.ready.set()
-    await serving.shows("s. Broken: a.\n")
-    os.kill(os.getpid(), signal.SIGINT)
-    await asyncio.wait_for(task, DEADLINE)
+    await serving.is_interrupted_when_it_shows("s. Broken: a.\n")
 
 
 async def test_the_voice_has_the_terminal_only_while_there_is_one(serving: Serving) -> None:
@@ -203,11 +194,7 @@ async def test_a_second_signal_ends_all_at_once(
 
     monkeypatch.setattr(os, "_exit", codes.append)
     serving.daemon.act = is_slow
-    task = serving()
-    serving.daemon.ready.set()
-    await serving.shows("Ready in ")
-    os.kill(os.getpid(), signal.SIGINT)
-    await asyncio.wait_for(task, DEADLINE)
+    await serving.is_interrupted_when_it_shows("Ready in ")
     assert serving.daemon.killed
     assert codes == [EXIT_INTERRUPTED]
     assert "stopped at once" in serving.screen.read_text()
@@ -253,10 +240,5 @@ async def test_the_consoles_link_is_a_line_and_one_that_cannot_listen_ends_nothi
 ) -> None:
     there: Any = serving.daemon
     monkeypatch.setattr(module, "compose", lambda *_: Composed(there, {}, NO_DEBUGGERS, console))
-    task = serving()
-    serving.daemon.ready.set()
-    await serving.shows(said)
-    await serving.shows("Ready in ")
-    os.kill(os.getpid(), signal.SIGINT)
-    await asyncio.wait_for(task, DEADLINE)
+    await serving.is_interrupted_when_it_shows(said, "Ready in ")
     assert console.closed is (console.error is None)
